@@ -1,0 +1,123 @@
+"""Parses the command line and turns every expected error into one sentence and an exit status of 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ..engine.errors import MotionControlError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 done, 1 unexpected, 2 bad input, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except MotionControlError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="motion_control", description="A character performs the motion of a video.")
+    commands = parser.add_subparsers(required=True, metavar="animate | inspect | demo")
+    animate = commands.add_parser("animate", help="play a motion reference on a character")
+    _add_sources(animate, required=True)
+    animate.add_argument("--output", type=Path, required=True, help="the .mp4 to write")
+    _add_settings(animate)
+    animate.set_defaults(run=_animate)
+    inspect = commands.add_parser("inspect", help="check a motion reference or a character image")
+    chosen = inspect.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("--motion", type=Path, help="a video")
+    chosen.add_argument("--character", type=Path, help="an image")
+    inspect.set_defaults(run=_inspect)
+    demo = commands.add_parser("demo", help="a built-in sample, or your own files, into output/")
+    _add_sources(demo, required=False)
+    demo.add_argument("--output", type=Path, default=Path("output/demo.mp4"))
+    demo.add_argument("--sample-only", type=Path, metavar="FOLDER", help="only write the sample's files into FOLDER")
+    _add_settings(demo)
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _add_sources(parser, required: bool) -> None:
+    parser.add_argument("--motion", type=Path, required=required, help="the motion reference video")
+    parser.add_argument(
+        "--character", type=Path, action="append", required=required, help="an image of the character; may be repeated"
+    )
+
+
+def _add_settings(parser) -> None:
+    parser.add_argument("--prompt", default="", help="shot words: slow zoom in, pan left, close-up, handheld, static")
+    parser.add_argument("--background", type=Path, help="a picture behind the character")
+    parser.add_argument("--start", type=float, default=0.0, help="seconds into the reference")
+    parser.add_argument("--duration", type=float, help="seconds of the reference to use")
+    parser.add_argument("--orientation", choices=("video", "image"), default="image", help="whose facing is kept")
+    parser.add_argument("--max-side", type=int, help="limit of the longer output side, px")
+    parser.add_argument("--expression-strength", type=float, default=1.0)
+    parser.add_argument("--head-strength", type=float, default=1.0)
+    parser.add_argument("--restore", type=float, default=0.0, help="RestoreFace strength, 0 to 1")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet (.png)")
+    parser.add_argument("--report", type=Path, help="write a report (.json)")
+
+
+def _animate(options) -> int:
+    from ..engine.animate import animate
+    from ..engine.types import RenderSettings
+    from .progress import ProgressBars
+
+    settings = RenderSettings(
+        prompt=options.prompt,
+        orientation=options.orientation,
+        max_side=options.max_side,
+        expression_strength=options.expression_strength,
+        head_strength=options.head_strength,
+        seed=options.seed,
+    )
+    with ProgressBars() as bars:
+        report = animate(
+            options.motion,
+            options.character,
+            options.output,
+            settings,
+            background=options.background,
+            start=options.start,
+            duration=options.duration,
+            restore=options.restore,
+            sheet=options.sheet,
+            progress=bars.update,
+        )
+    if options.report:
+        options.report.write_text(json.dumps(report, indent=1))
+    print(f"{report['output']}: {report['frames']} frames in {report['seconds']} s")
+    return 0
+
+
+def _inspect(options) -> int:
+    from ..engine import media
+
+    if options.motion:
+        from ..engine.capture import extract_track
+        from .progress import ProgressBars
+
+        clip = media.open_clip(options.motion)
+        with ProgressBars() as bars:
+            track = extract_track(clip, progress=lambda done, total: bars.update("capture", done, total))
+        print("\n".join(track.report["checks"]))
+        return 0
+    from ..engine.identity import bind_identity, report_text
+
+    print(report_text(bind_identity([media.read_image(options.character)], [options.character.name])))
+    return 0
+
+
+def _demo(options) -> int:
+    from .demo import run_demo
+
+    return run_demo(options, _animate)

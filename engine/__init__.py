@@ -1,0 +1,1 @@
+"""Everything the nodes do, importable without ComfyUI."""

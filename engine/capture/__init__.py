@@ -1,0 +1,7 @@
+"""Motion capture: Clip -> MotionTrack."""
+
+from .checks import check_clip, check_track
+from .extract import extract_track
+from .skeleton import draw_skeleton
+
+__all__ = ["check_clip", "check_track", "draw_skeleton", "extract_track"]

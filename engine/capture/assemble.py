@@ -1,0 +1,162 @@
+"""From raw observations to a MotionTrack: gaps filled, neutral and anchor found, pose and expression smoothed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+
+from ..geometry import face_regions as regions
+from ..geometry.pose import head_pose, rotation_matrix, unpose
+from ..geometry.series import fill_gaps, gap_age, smooth
+from ..types import BODY_JOINTS, HAND_JOINTS, MotionTrack
+from .expression import NAMES, coefficients, gaze
+from .neutral import find_neutral
+
+POSE_WINDOW_S = 0.25
+SHAPE_WINDOW_S = 0.20
+FAST_WINDOW_S = 0.12
+"""Savitzky-Golay windows at smoothing 0.5: head pose, face shape, lips and lids (which must keep their peaks)."""
+HOLD_S = 0.5
+"""Gaps up to this long are bridged at falling confidence; beyond, confidence is 0 and the last face is held."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What the networks saw, T frames. face: float32 [T, 478, 3] px; face_seen: float32 [T] presence 0..1;
+    body: float32 [T, 33, 5]; body_world: float32 [T, 33, 3]; hands: float32 [T, 2, 21, 3]; hands_seen: [T, 2]."""
+
+    face: torch.Tensor
+    face_seen: torch.Tensor
+    body: torch.Tensor
+    body_world: torch.Tensor
+    hands: torch.Tensor
+    hands_seen: torch.Tensor
+
+    @staticmethod
+    def of_face(face: torch.Tensor, seen: torch.Tensor) -> Observations:
+        count = len(face)
+        return Observations(
+            face,
+            seen,
+            torch.zeros(count, BODY_JOINTS, 5),
+            torch.zeros(count, BODY_JOINTS, 3),
+            torch.zeros(count, 2, HAND_JOINTS, 3),
+            torch.zeros(count, 2),
+        )
+
+
+def assemble_track(
+    seen: Observations, times: torch.Tensor, frame_rate: Fraction, width: int, height: int, smoothing: float = 0.5
+) -> MotionTrack:
+    """smoothing: 0 (none) .. 1 (twice the windows of 0.5)."""
+    count, rate = len(times), float(frame_rate)
+    known = seen.face_seen > 0.5
+    if not bool(known.any()):
+        return _without_face(seen, times, frame_rate, width, height)
+    points = fill_gaps(seen.face, known)
+    age = gap_age(known, rate)
+    confidence = torch.where(known, seen.face_seen, 0.6 * (1 - age / HOLD_S).clamp(0, 1))
+    neutral = find_neutral(points, known)
+    scale, rotation, translation = _smooth_pose(*head_pose(points, neutral.shape), rate, 2 * smoothing)
+    shapes = unpose(points, *head_pose(points, neutral.shape))
+    shapes = _smooth_shape(shapes, rate, 2 * smoothing)
+    points = scale[:, None, None] * (shapes @ rotation.transpose(1, 2)) + translation[:, None]
+    return MotionTrack(
+        frame_rate=frame_rate,
+        width=width,
+        height=height,
+        times=times,
+        face_points=points,
+        face_confidence=confidence,
+        neutral=neutral.shape,
+        rotation=rotation,
+        scale=scale,
+        translation=translation[:, :2],
+        gaze=smooth(gaze(shapes, neutral.shape), rate, FAST_WINDOW_S * 2 * smoothing),
+        expression=coefficients(shapes, neutral.shape),
+        expression_names=NAMES,
+        body=_smooth_body(seen.body, rate, 2 * smoothing),
+        body_world=seen.body_world,
+        hands=seen.hands,
+        hand_confidence=seen.hands_seen,
+        camera=torch.tensor([1.0, 0.0, 0.0]).repeat(count, 1),
+        anchor=neutral.anchor,
+        subject_box=_boxes(points, seen.body),
+    )
+
+
+def _smooth_pose(scale, rotation, translation, rate, amount):
+    from scipy.spatial.transform import Rotation
+
+    window = POSE_WINDOW_S * amount
+    # unwrapped quaternions, normalised after smoothing: exact enough for neighbouring frames
+    quaternion = torch.from_numpy(Rotation.from_matrix(rotation.double().numpy()).as_quat())
+    flips = torch.where((quaternion[1:] * quaternion[:-1]).sum(1) < 0, -1.0, 1.0).cumprod(0)
+    quaternion[1:] *= flips[:, None]
+    vector = Rotation.from_quat(smooth(quaternion, rate, window).numpy()).as_rotvec()
+    rotation = rotation_matrix(torch.from_numpy(vector).float())
+    return smooth(scale.log(), rate, window).exp(), rotation, smooth(translation, rate, window)
+
+
+def _smooth_shape(shapes, rate, amount):
+    """Lips and lids get a short window, the rest a longer one."""
+    fast = list(regions.INNER_LIP_UPPER + regions.INNER_LIP_LOWER)
+    for upper, lower in regions.EYES:
+        fast += upper + lower
+    out = smooth(shapes, rate, SHAPE_WINDOW_S * amount)
+    out[:, fast] = smooth(shapes[:, fast], rate, FAST_WINDOW_S * amount)
+    return out
+
+
+def _smooth_body(body, rate, amount):
+    out = body.clone()
+    out[..., :3] = smooth(body[..., :3], rate, POSE_WINDOW_S * amount)
+    return out
+
+
+def _boxes(points: torch.Tensor | None, body: torch.Tensor) -> torch.Tensor:
+    """x0, y0, x1, y1 px around the face and the visible joints: [T, 4]."""
+    visible = body[..., 3:4] > 0.5
+    low = torch.where(visible, body[..., :2], torch.inf).amin(1)
+    high = torch.where(visible, body[..., :2], -torch.inf).amax(1)
+    if points is not None:
+        low = torch.minimum(low, points[..., :2].amin(1))
+        high = torch.maximum(high, points[..., :2].amax(1))
+    box = torch.cat([low, high], 1)
+    return torch.where(torch.isfinite(box), box, torch.zeros(()))
+
+
+def _without_face(seen, times, frame_rate, width, height) -> MotionTrack:
+    """A body without a face: head motion is neutral and its confidence 0."""
+    from ..geometry.pose import canonical_face
+
+    count = len(times)
+    neutral = canonical_face()
+    middle = torch.tensor([width / 2, height / 2])
+    scale = torch.full((count,), min(width, height) / 60)
+    translation = middle.repeat(count, 1)
+    points = scale[:, None, None] * neutral + torch.cat([translation, torch.zeros(count, 1)], 1)[:, None]
+    return MotionTrack(
+        frame_rate=frame_rate,
+        width=width,
+        height=height,
+        times=times,
+        face_points=points,
+        face_confidence=torch.zeros(count),
+        neutral=neutral,
+        rotation=torch.eye(3).repeat(count, 1, 1),
+        scale=scale,
+        translation=translation,
+        gaze=torch.zeros(count, 2, 2),
+        expression=torch.zeros(count, len(NAMES)),
+        expression_names=NAMES,
+        body=seen.body,
+        body_world=seen.body_world,
+        hands=seen.hands,
+        hand_confidence=seen.hands_seen,
+        camera=torch.tensor([1.0, 0.0, 0.0]).repeat(count, 1),
+        anchor=0,
+        subject_box=_boxes(None, seen.body),
+    )

@@ -1,0 +1,48 @@
+"""Follows one body: detect, crop, 33 joints, crop again. Read at about 15 frames a second and interpolated."""
+
+from __future__ import annotations
+
+import torch
+
+from ...models import bodies
+
+READS_PER_SECOND = 15.0
+
+
+class BodyFollower:
+    """Feed frames in order with `read`."""
+
+    def __init__(self):
+        self._region: torch.Tensor | None = None
+
+    def read(self, frame: torch.Tensor):
+        """frame: uint8 [H, W, 3]. Returns joints [33, 5] px x, y, z, visibility, presence and world [33, 3] m,
+        or None when nobody is seen."""
+        for fresh in (False, True):
+            if fresh or self._region is None:
+                found = bodies.detect_bodies(frame[None])[0]
+                if not found:
+                    self._region = None
+                    return None
+                self._region = bodies.roi_from_detection(max(found, key=lambda box: box.score))
+            body = bodies.body_landmarks(frame[None], self._region[None])
+            if float(body.presence[0]) > 0.5:
+                self._region = bodies.roi_from_landmarks(body)[0]
+                joints = torch.cat([body.points[0], body.visibility[0, :, None], body.joint_presence[0, :, None]], 1)
+                return joints, body.world[0]
+            self._region = None
+        return None
+
+
+def face_region(joints: torch.Tensor) -> torch.Tensor | None:
+    """A crop for the face network from the joints of the head (nose, eyes, ears), [5], or None when unseen."""
+    head = joints[:11]
+    if float(head[:, 3].mean()) < 0.5:
+        return None
+    ears, mouth, eyes = head[[7, 8], :2], head[[9, 10], :2].mean(0), head[[2, 5], :2]
+    width = max(float((ears[0] - ears[1]).norm()), 2.2 * float((mouth - eyes.mean(0)).norm()))
+    line = eyes[0] - eyes[1]  # the subject's left eye is at the right of the picture
+    centre = (eyes.mean(0) + mouth) / 2
+    return torch.tensor(
+        [float(centre[0]), float(centre[1]), 1.9 * width, 1.9 * width, float(torch.atan2(line[1], line[0]))]
+    )

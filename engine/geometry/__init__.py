@@ -1,0 +1,1 @@
+"""Shared mathematics: head pose of face points, smoothing of time series."""

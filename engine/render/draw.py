@@ -1,0 +1,297 @@
+"""Drawing of a batch of frames: one resample from the character's picture per output pixel.
+
+    output pixel -> (camera) -> moved picture -> (face mesh | smooth field) -> place in the character's picture
+
+The maps of mesh and field are blended before the one lookup, never the pictures, so no contour doubles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from ..geometry import face_regions as regions
+from ..geometry.raster import Hits, rasterise
+from ..geometry.sampling import normalised, sample, sample_each, sample_normalised
+from .camera import CameraPath
+from .figure import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, Figure, vertex_facing
+from .head_field import invert
+from .retarget import HeadMotion
+from .tiles import TILE, Canvas, Tiles, cut, tile_map, touched_tiles
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of whole output pixels: x0 <= x < x1, y0 <= y < y1."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        return self.y1 - self.y0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """The face of B frames in output pixels. points: float32 [B, 478, 3]; affine: float32 [B, 2, 2] maps picture
+    offsets near the face to output offsets (rigid head, no expression); facing: float32 [B, 468] cosines."""
+
+    points: torch.Tensor
+    affine: torch.Tensor
+    facing: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """What is behind the figure. picture: float32 [3, h, w] in picture px. still: the finished backdrop when the
+    camera does not move, else None: uint8 [rows * TILE, columns * TILE, 3]; tiles: the same as float planes
+    [3, rows * columns, TILE, TILE]."""
+
+    picture: torch.Tensor
+    still: torch.Tensor | None = None
+    tiles: torch.Tensor | None = None
+
+
+def make_backdrop(picture: torch.Tensor, camera: CameraPath) -> Backdrop:
+    """picture: float32 [3, h, w] 0..1, the size of the character's picture."""
+    if not camera.still:
+        return Backdrop(picture)
+    canvas = Canvas(camera.width, camera.height)
+    grid = _pixel_grid(canvas.columns * TILE, canvas.rows * TILE, picture.device)
+    still = sample(picture, camera.to_picture(grid[None], slice(0, 1))[0], mode="bicubic").clamp_(0, 1)
+    tiles = cut(still)  # a copy: _to_bytes overwrites its input
+    return Backdrop(picture, _to_bytes(still).permute(1, 2, 0).contiguous(), tiles)
+
+
+def draw(figure: Figure, motion: HeadMotion, camera: CameraPath, backdrop: Backdrop, frames: slice) -> torch.Tensor:
+    """Frames [start, stop) as uint8 [B, H, W, 3]."""
+    canvas = Canvas(camera.width, camera.height)
+    batch = len(motion.scale[frames])
+    pose = pose_face(figure, motion, camera, frames)
+    coarse, touched = smooth_map(figure, motion, camera, frames, canvas)
+    face = face_box(pose, canvas)
+    if face is not None:
+        touched[:, face.y0 // TILE : -(-face.y1 // TILE), face.x0 // TILE : -(-face.x1 // TILE)] = True
+    size = (canvas.rows * TILE, canvas.columns * TILE)
+    if backdrop.still is None:
+        touched[:] = True
+        out = torch.zeros(batch, *size, 3, dtype=torch.uint8, device=touched.device)
+    else:
+        out = backdrop.still.expand(batch, -1, -1, -1).clone()
+    tiles = Tiles.of(touched)
+    positions = tile_map(normalised(coarse, *figure.size), tiles).contiguous()
+    openings = {}
+    if face is not None:
+        openings = mesh_map(figure, pose, positions, tiles, face)
+    rgba = look_up(figure, positions, tiles, face)
+    if openings:
+        draw_openings(figure, motion, pose, frames, openings, rgba, tiles, face)
+    behind = backdrop_tiles(backdrop, camera, frames, tiles, canvas)
+    picture = _to_bytes(torch.lerp(behind, rgba[:3], rgba[3:]))  # [3, n, TILE, TILE]
+    rows = out.view(batch, canvas.rows, TILE, canvas.columns, TILE, 3)
+    rows[tiles.frame, tiles.row, :, tiles.column] = picture.permute(1, 2, 3, 0)
+    return out[:, : canvas.height, : canvas.width]
+
+
+def _to_bytes(picture: torch.Tensor) -> torch.Tensor:
+    """0..1 floats, overwritten, as rounded uint8."""
+    return picture.mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+
+
+def pose_face(figure: Figure, motion: HeadMotion, camera: CameraPath, frames: slice) -> Pose:
+    """Where the character's face points are in the output; expression is added before rotation."""
+    pivot, rotation = figure.field.pivot, motion.rotation[frames]
+    expression = motion.delta[frames] @ figure.facing.T
+    scale, shift = motion.scale[frames][:, None, None], motion.shift[frames][:, None]
+    moved = scale * ((figure.points + expression - pivot) @ rotation.transpose(1, 2)) + pivot
+    flat = camera.to_output(moved[..., :2] + shift, frames)
+    zoom = camera.zoom[frames]
+    points = torch.cat([flat, moved[..., 2:] * zoom[:, None, None]], -1)
+    affine = rotation[:, :2, :2] * (motion.scale[frames] * zoom)[:, None, None]
+    facing = vertex_facing(points[:, :468], figure.triangles[figure.layer == SKIN])
+    return Pose(points, affine, facing * facing.mean().sign())
+
+
+def smooth_map(figure, motion, camera, frames, canvas: Canvas) -> tuple[torch.Tensor, torch.Tensor]:
+    """Source position of every coarse cell in picture px [B, h, w, 2], and the tiles the figure can touch."""
+    contour = motion.delta[frames][:, list(regions.FACE_OVAL)] @ figure.facing.T
+    displacement = figure.field.forward(
+        motion.rotation[frames], motion.scale[frames], motion.shift[frames], motion.torso[frames], contour
+    )
+    grid = canvas.coarse_grid(displacement.device)
+    targets = camera.to_picture(grid.expand(len(displacement), -1, -1, -1), frames)
+    source = invert(displacement, figure.field.step, targets)
+    reach = figure.field.reach[None, None].expand(len(source), -1, -1, -1)
+    inside = sample_each(reach, source / figure.field.step + 0.5)[:, 0] > 0
+    return source, touched_tiles(inside)
+
+
+def face_box(pose: Pose, canvas: Canvas) -> Box | None:
+    """Output rectangle of the faces of all frames with a margin of two pixels; None when it is outside."""
+    low, high = pose.points[:, :468, :2].amin((0, 1)).tolist(), pose.points[:, :468, :2].amax((0, 1)).tolist()
+    x0, y0 = max(0, int(low[0]) - 2), max(0, int(low[1]) - 2)
+    x1, y1 = min(canvas.width, int(high[0]) + 3), min(canvas.height, int(high[1]) + 3)
+    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def mesh_map(figure: Figure, pose: Pose, positions: torch.Tensor, tiles: Tiles, box: Box) -> dict:
+    """Blends the face mesh's source positions into the tiles' normalised `positions` in place.
+
+    Returns a soft mask float32 [B, h, w] over the box for the mouth opening and for each eye opening.
+    """
+    batch = len(pose.points)
+    origin = positions.new_tensor([box.x0, box.y0])
+    facing = F.pad(((pose.facing - 0.08) / 0.22).clamp(0, 1), (0, 10), value=1.0)
+    keep = facing[:, figure.triangles].amax(2) > 0
+    vertices = pose.points[..., :2] - origin
+    hits = rasterise(vertices, pose.points[..., 2], figure.triangles, keep, box.height, box.width)
+    layer = figure.layer[hits.triangle]
+    masks = {name: _mask(hits.pixel[layer == name], batch, box) for name in (MOUTH, RIGHT_EYE, LEFT_EYE)}
+    skin = (layer == SKIN).nonzero()[:, 0]
+    hits = Hits(hits.pixel[skin], hits.triangle[skin], hits.frame[skin], hits.weights[skin])
+    trust = (figure.mesh_trust * facing)[..., None]
+    source = hits.interpolate(figure.triangles, normalised(figure.points[:, :2], *figure.size))
+    weight = hits.interpolate(figure.triangles, trust)
+    flat = positions.view(-1, 2)
+    index = tiles.index(box.x0, box.y0, box.width, box.height).reshape(-1)
+    place = index.index_select(0, hits.pixel)
+    flat.index_copy_(0, place, torch.lerp(flat.index_select(0, place), source, weight))
+    _extend(flat, sum(masks.values()), hits, source, index, box)
+    return {name: F.avg_pool2d(mask[:, None], 3, 1, 1)[:, 0] for name, mask in masks.items()}
+
+
+def _mask(pixel: torch.Tensor, batch: int, box: Box) -> torch.Tensor:
+    mask = torch.zeros(batch * box.height * box.width, device=pixel.device)
+    mask[pixel] = 1
+    return mask.view(batch, box.height, box.width)
+
+
+def _extend(flat, hole: torch.Tensor, hits: Hits, source: torch.Tensor, index, box: Box) -> None:
+    """Gives the rim of the openings the positions of the skin beside it, so that soft edges never show what lay
+    inside the opening in the character's picture. In place."""
+    where = (hole.reshape(-1) > 0).nonzero()[:, 0]
+    if not len(where):
+        return
+    number = torch.full((hole.numel(),), -1, dtype=torch.long, device=flat.device)
+    number[hits.pixel] = torch.arange(len(hits.pixel), device=flat.device)
+    row, column = where // box.width, where % box.width
+    inner_row = row % box.height
+    total = torch.zeros(len(where), 3, device=flat.device)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            ok = (inner_row + dy >= 0) & (inner_row + dy < box.height)
+            ok &= (column + dx >= 0) & (column + dx < box.width)
+            beside = number[(where + dy * box.width + dx).clamp(0, hole.numel() - 1)]
+            ok &= beside >= 0
+            total[:, :2] += torch.where(ok[:, None], source[beside.clamp_min(0)], 0)
+            total[:, 2] += ok
+    found = (total[:, 2] > 0).nonzero()[:, 0]
+    flat[index[where[found]]] = total[found, :2] / total[found, 2:]
+
+
+def look_up(figure: Figure, positions: torch.Tensor, tiles: Tiles, face: Box | None) -> torch.Tensor:
+    """RGB and matte of every pixel of the tiles: float32 [4, n, TILE, TILE]. Bicubic on the face, bilinear elsewhere.
+
+    positions: normalised, [n, TILE, TILE, 2].
+    """
+    rgba = sample_normalised(figure.source, positions)
+    if face is not None:
+        near = (tiles.row >= face.y0 // TILE) & (tiles.row <= (face.y1 - 1) // TILE)
+        near &= (tiles.column >= face.x0 // TILE) & (tiles.column <= (face.x1 - 1) // TILE)
+        chosen = near.nonzero()[:, 0]
+        rgba[:3, chosen] = sample_normalised(figure.source[:3], positions[chosen], mode="bicubic").clamp_(0, 1)
+    return rgba
+
+
+def backdrop_tiles(backdrop, camera: CameraPath, frames: slice, tiles: Tiles, canvas: Canvas) -> torch.Tensor:
+    """What is behind the chosen tiles: float32 [3, n, TILE, TILE]."""
+    if backdrop.tiles is not None:
+        return backdrop.tiles.index_select(1, tiles.row * canvas.columns + tiles.column)
+    step = torch.arange(TILE, device=tiles.row.device) + 0.5
+    x = (tiles.column * TILE)[:, None] + step
+    y = (tiles.row * TILE)[:, None] + step
+    zoom, centre = camera.zoom[frames][tiles.frame], camera.centre[frames][tiles.frame]
+    x = (x - camera.width / 2) / zoom[:, None] + centre[:, :1]
+    y = (y - camera.height / 2) / zoom[:, None] + centre[:, 1:]
+    grid = torch.stack([x[:, None].expand(-1, TILE, -1), y[:, :, None].expand(-1, -1, TILE)], -1)
+    return sample(backdrop.picture, grid)
+
+
+def draw_openings(figure, motion, pose, frames, masks, rgba, tiles, box) -> None:
+    """Draws the eyeballs and the inside of the mouth into the tiles' rgba [4, n, TILE, TILE], in place."""
+    inverse = torch.linalg.inv(pose.affine)
+    flat = rgba.view(4, -1)
+    places = tiles.index(box.x0, box.y0, box.width, box.height).reshape(-1)
+
+    def opening(name):
+        mask = masks[name].reshape(-1)
+        pixel = (mask > 0).nonzero()[:, 0]
+        row = pixel // box.width
+        frame, y, x = row // box.height, row % box.height + box.y0, pixel % box.width + box.x0
+        return mask[pixel], frame, torch.stack([x, y], -1) + 0.5, places[pixel]
+
+    for number, name in enumerate((RIGHT_EYE, LEFT_EYE)):
+        alpha, frame, pixel, index = opening(name)
+        if not len(alpha):
+            continue
+        eye = figure.eyeballs[number]
+        anchor = pose.points[:, list(regions.EYE_CORNERS[number]), :2].mean(1)
+        position = ((pixel - anchor[frame])[:, None] @ inverse[frame].transpose(1, 2))[:, 0] + eye.corners.mean(0)
+        colour = eye.colour(position, motion.gaze[frames, number][frame])
+        colour = colour * _lid_shadow(pose, number, pixel, frame, eye.width)
+        flat[:3, index] = torch.lerp(flat[:3].index_select(1, index), colour, alpha)
+    alpha, frame, pixel, index = opening(MOUTH)
+    if not len(alpha):
+        return
+    mouth = figure.mouth
+    anchor = _rigid_mouth_anchor(figure, motion, frames, pose)
+    position = ((pixel - anchor[frame])[:, None] @ inverse[frame].transpose(1, 2))[:, 0] + mouth.centre
+    unit = mouth.half * pose.affine.det().abs().sqrt()[frame]
+    upper = _distance_to(pose.points[:, list(regions.INNER_LIP_UPPER), :2], pixel, frame) / unit
+    lower = _distance_to(pose.points[:, list(regions.INNER_LIP_LOWER), :2], pixel, frame) / unit
+    colour = mouth.colour(position, motion.jaw[frames][frame], upper, lower, figure.source)
+    flat[:3, index] = torch.lerp(flat[:3].index_select(1, index), colour, alpha)
+
+
+def _rigid_mouth_anchor(figure, motion, frames, pose) -> torch.Tensor:
+    """Where the middle of the mouth corners would be in the output without expression: [B, 2]."""
+    corners = list(regions.MOUTH_CORNERS)
+    moved = motion.delta[frames][:, corners].mean(1) @ figure.facing.T  # px of the picture, picture axes
+    centre = pose.points[:, corners, :2].mean(1)
+    return centre - (pose.affine @ moved[:, :2, None])[..., 0]
+
+
+def _lid_shadow(pose, number, pixel, frame, width) -> torch.Tensor:
+    """The upper lid darkens the top of the eyeball."""
+    upper = regions.EYES[number][0]
+    distance = _distance_to(pose.points[:, list(upper), :2], pixel, frame)
+    size = width * pose.affine.det().abs().sqrt()[frame]
+    return 1 - 0.18 * torch.exp(-distance / (0.05 * size))
+
+
+def _distance_to(line: torch.Tensor, pixel: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
+    """Distance px of pixels [n, 2] to the polyline [B, K, 2] of their frame."""
+    best = pixel.new_full((len(pixel),), 1e9)
+    for i in range(line.shape[1] - 1):
+        a, b = line[:, i].index_select(0, frame), line[:, i + 1].index_select(0, frame)
+        along, offset = b - a, pixel - a
+        part = ((offset * along).sum(-1) / along.square().sum(-1).clamp_min(1e-6)).clamp(0, 1)
+        best = torch.minimum(best, (offset - part[:, None] * along).square().sum(-1))
+    return best.sqrt()
+
+
+def _pixel_grid(width: int, height: int, device) -> torch.Tensor:
+    """Pixel centres float32 [height, width, 2]."""
+    x = torch.arange(width, device=device) + 0.5
+    y = torch.arange(height, device=device) + 0.5
+    grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([grid_x, grid_y], -1)

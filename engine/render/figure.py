@@ -1,0 +1,152 @@
+"""One character made ready to be drawn: everything that depends on its picture alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+
+from ..geometry import face_regions as regions
+from ..types import Identity, View
+from .eyes import Eyeball, build_eyeballs
+from .head_field import HeadField, build_head_field
+from .mouth import Mouth, build_mouth
+from .plate import clean_plate
+
+SKIN, MOUTH, RIGHT_EYE, LEFT_EYE = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A character in working resolution. Positions in px of `source`.
+
+    source: float32 [4, H, W] RGB and matte. plate: float32 [3, H, W]. points: float32 [478, 3].
+    triangles: int64 [F, 3] of skin, mouth opening and eye openings; layer: int64 [F] tells which.
+    mesh_trust: float32 [478], 1 where the face mesh decides, 0 where the smooth field does (contour, grazing).
+    orientation: float32 [F], sign of each triangle's area in the picture.
+    """
+
+    source: torch.Tensor
+    plate: torch.Tensor
+    points: torch.Tensor
+    triangles: torch.Tensor
+    layer: torch.Tensor
+    mesh_trust: torch.Tensor
+    field: HeadField
+    eyeballs: tuple[Eyeball, Eyeball]
+    mouth: Mouth
+    facing: torch.Tensor
+    neutral: torch.Tensor
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """width, height px."""
+        return self.source.shape[2], self.source.shape[1]
+
+    @property
+    def face_box(self) -> tuple[float, float, float]:
+        """Centre x, centre y and height of the face, px."""
+        face = self.points[:468, :2]
+        middle = (face.amin(0) + face.amax(0)) / 2
+        return float(middle[0]), float(middle[1]), float(face[:, 1].amax() - face[:, 1].amin())
+
+    def to(self, device) -> Figure:
+        """The same figure with its tensors on a device."""
+
+        def moved(value):
+            if isinstance(value, torch.Tensor):
+                return value.to(device)
+            if isinstance(value, tuple):
+                return tuple(moved(item) for item in value)
+            if hasattr(value, "__dataclass_fields__"):
+                return replace(value, **{name: moved(getattr(value, name)) for name in value.__dataclass_fields__})
+            return value
+
+        return moved(self)
+
+
+def build_figure(identity: Identity, scale: float = 1.0) -> Figure:
+    """The identity's primary view at `scale` <= 1 of its own resolution, ready to be drawn."""
+    view = _scaled(identity.view, scale)
+    from ..geometry.pose import head_pose
+
+    image = view.image.permute(2, 0, 1).float() / 255
+    _, facing, _ = (value[0] for value in head_pose(view.points[None], identity.neutral))
+    skin = regions.open_skin()
+    eyeballs = build_eyeballs(image, view.points)
+    triangles, layer = _with_openings(skin)
+    return Figure(
+        source=torch.cat([image, view.matte[None]]).contiguous(),
+        plate=clean_plate(image, view.matte),
+        points=view.points,
+        triangles=triangles,
+        layer=layer,
+        mesh_trust=_mesh_trust(view.points, identity.neutral, skin),
+        field=build_head_field(view, identity.neutral, skin),
+        eyeballs=eyeballs,
+        mouth=build_mouth(image, view.points, eyeballs),
+        facing=facing,
+        neutral=identity.neutral,
+    )
+
+
+def _scaled(view: View, scale: float) -> View:
+    if scale >= 0.999:
+        return view
+    height, width = view.image.shape[:2]
+    size = (max(2, round(height * scale)), max(2, round(width * scale)))
+    factor = torch.tensor([size[1] / width, size[0] / height, size[1] / width])
+    image = F.interpolate(view.image.permute(2, 0, 1)[None].float(), size=size, mode="bicubic", antialias=True)
+    matte = F.interpolate(view.matte[None, None], size=size, mode="bilinear", antialias=True)[0, 0]
+    body = view.body
+    if body is not None:
+        body = body.clone()
+        body[:, :3] *= factor
+    return replace(
+        view,
+        image=image[0].clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0),
+        points=view.points * factor,
+        matte=matte.clamp(0, 1),
+        body=body,
+    )
+
+
+def _with_openings(skin: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The skin's triangles plus strips that fill the mouth and the eye openings, and the layer of each."""
+    parts, layers = [skin], [torch.full((len(skin),), SKIN)]
+    openings = ((MOUTH, regions.INNER_LIP_UPPER, regions.INNER_LIP_LOWER),) + tuple(
+        (layer, *lids) for layer, lids in zip((RIGHT_EYE, LEFT_EYE), regions.EYES, strict=True)
+    )
+    for layer, upper, lower in openings:
+        strip = []
+        for i in range(len(upper) - 1):
+            strip += [(upper[i], lower[i], lower[i + 1]), (upper[i], lower[i + 1], upper[i + 1])]
+        strip = torch.tensor([t for t in strip if len(set(t)) == 3])
+        parts.append(strip)
+        layers.append(torch.full((len(strip),), layer))
+    return torch.cat(parts), torch.cat(layers)
+
+
+def vertex_facing(points: torch.Tensor, triangles: torch.Tensor) -> torch.Tensor:
+    """Cosine between each vertex' normal and the viewer: [B, V] for points [B, V, 3]; 1 = towards the camera."""
+    corner = points[:, triangles]
+    normal = torch.linalg.cross(corner[:, :, 1] - corner[:, :, 0], corner[:, :, 2] - corner[:, :, 0])
+    total = torch.zeros_like(points)
+    total.index_add_(1, triangles.reshape(-1), normal.repeat_interleave(3, dim=1))
+    return -total[..., 2] / total.norm(dim=-1).clamp_min(1e-9)
+
+
+def _mesh_trust(points: torch.Tensor, neutral: torch.Tensor, skin: torch.Tensor) -> torch.Tensor:
+    oval = neutral[list(regions.FACE_OVAL), :2]
+    inner = (torch.cdist(neutral[:468, :2], oval).amin(1) / 1.2).clamp(0, 1)
+    sign = _front_sign(neutral, skin)
+    facing = ((sign * vertex_facing(points[None, :468], skin)[0] - 0.08) / 0.25).clamp(0, 1)
+    trust = torch.ones(478)
+    trust[:468] = inner * inner * (3 - 2 * inner) * facing
+    return trust
+
+
+def _front_sign(neutral: torch.Tensor, skin: torch.Tensor) -> float:
+    """+1 when the mesh's winding makes `vertex_facing` positive on a face that looks at the camera, else -1."""
+    return 1.0 if float(vertex_facing(neutral[None, :468], skin).mean()) > 0 else -1.0

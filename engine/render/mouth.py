@@ -1,0 +1,155 @@
+"""The inside of the mouth: a layer of its own behind the lips.
+
+The upper teeth are fixed to the skull, the lower teeth and the tongue to the jaw. Colours come from the character's
+own picture: the teeth from the white of its eyes, gums and cavity from its lips, so that a painting keeps its light.
+Where the picture shows the inside of an open mouth, that is used instead.
+
+Mouth coordinates: u along the line between the corners (-1..1), v downwards in the same unit (half the mouth's width).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from ..geometry import face_regions as regions
+from ..geometry.sampling import sample
+from .eyes import Eyeball, _polygon_mask
+
+# An adult's half mouth is about 25 mm wide; widths of the upper teeth from the middle outwards, mm
+# (means of common dental anatomy tables: 8.5, 6.5, 7.5, 7, 7).
+TOOTH_WIDTHS = (8.5, 6.5, 7.5, 7.0, 7.0)
+LOWER_TOOTH_WIDTHS = (5.3, 5.8, 6.8, 7.0, 7.0)
+HALF_MOUTH = 25.0
+SHOWN_GAP = 0.12
+"""Inner lip gap over mouth width from which a picture counts as showing the inside of the mouth."""
+
+
+@dataclass(frozen=True)
+class Mouth:
+    """Everything about the inside of one character's mouth. Positions and sizes in px of its picture.
+
+    centre: float32 [2]. across: float32 [2], unit vector from corner 61 to corner 291. half: half width, px.
+    teeth, cavity, flesh: float32 [3] colours. shown: float32 [h, w] mask of what the picture shows, at `origin`.
+    """
+
+    centre: torch.Tensor
+    across: torch.Tensor
+    half: float
+    teeth: torch.Tensor
+    cavity: torch.Tensor
+    flesh: torch.Tensor
+    shown: torch.Tensor | None
+    origin: torch.Tensor
+
+    def coordinates(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mouth coordinates u, v [n] of positions [n, 2] px."""
+        offset = (positions - self.centre) / self.half
+        down = torch.stack([-self.across[1], self.across[0]])
+        return offset @ self.across, offset @ down
+
+    def colour(self, positions, jaw, under_lip, over_lip, image) -> torch.Tensor:
+        """Colours [3, n].
+
+        positions: float32 [n, 2] px of the unmoved skull. jaw: float32 [n], how far the jaw is down, px.
+        under_lip, over_lip: float32 [n], distance to the upper and to the lower lip in half mouths.
+        image: float32 [3+, H, W], the character's picture, for what it shows.
+        """
+        u, v = self.coordinates(positions)
+        drop = jaw / self.half
+        low_v = v - drop
+        colour = self.cavity[:, None] * (0.35 + 0.65 * torch.exp(-((v / 0.5).square())))[None]
+        colour = _over(colour, self.flesh[:, None] * 0.62, _tongue(u, low_v) * (drop > 0.1))
+        gum = self.flesh * self.flesh.new_tensor([0.80, 0.62, 0.62])
+        colour = _over(colour, gum[:, None] * 0.5, ((low_v - 0.16) / 0.06).clamp(0, 1))
+        colour = _over(colour, gum[:, None] * 0.8, ((-0.16 - v) / 0.06).clamp(0, 1))
+        lower, lower_line = _teeth(u, low_v, LOWER_TOOTH_WIDTHS, edge=0.04, height=0.30, upper=False)
+        colour = _over(colour, self.teeth[:, None] * (0.78 * lower_line)[None], lower)
+        upper, upper_line = _teeth(u, v, TOOTH_WIDTHS, edge=0.10, height=0.42, upper=True)
+        colour = _over(colour, self.teeth[:, None] * upper_line[None], upper)
+        # the lips shade what lies behind them, the corners most
+        shade = 0.45 + 0.55 * (1 - torch.exp(-under_lip.clamp_min(0) / 0.10))
+        shade = shade * (0.7 + 0.3 * (1 - torch.exp(-over_lip.clamp_min(0) / 0.08)))
+        shade = shade * (1 - 0.75 * (u.abs() / 1.0).clamp(0, 1) ** 3)
+        colour = colour * shade[None]
+        if self.shown is not None:
+            below = torch.stack([-self.across[1], self.across[0]])
+            lower_part = torch.sigmoid((v - 0.5 * drop) / 0.05)[:, None]
+            own = positions - lower_part * jaw[:, None] * below
+            mask = sample(self.shown[None], own - self.origin)
+            colour = _over(colour, sample(image[:3], own, mode="bilinear"), mask[0])
+        return colour.clamp(0, 1)
+
+
+def _over(under, colour, alpha):
+    return under + (colour - under) * alpha[None]
+
+
+def _teeth(u, v, widths, edge, height, upper):
+    """Coverage [n] and brightness [n] of one row of teeth. edge: v of the biting edge at the middle."""
+    bounds = torch.tensor([0.0, *widths], device=u.device).cumsum(0) / HALF_MOUTH
+    # the row bends backwards: seen from the front the outer teeth are narrower
+    arc = torch.asin((u.abs() / 1.12).clamp(0, 0.999)) * 1.12
+    tooth = torch.bucketize(arc, bounds[1:-1])
+    left, right = bounds[tooth], bounds[tooth + 1]
+    across = ((arc - left) / (right - left)).clamp(0, 1)
+    rounding = 0.025 * (2 * across - 1).abs() ** 4 + 0.03 * (tooth == 1) + 0.10 * arc.square() * 0.5
+    biting = edge - rounding if upper else -edge + rounding
+    inside = (biting - v) if upper else (v - biting)
+    soft = 0.02
+    covered = (inside / soft).clamp(0, 1) * ((height - inside) / (3 * soft)).clamp(0, 1)
+    covered = covered * ((1.0 - u.abs()) / 0.12).clamp(0, 1)
+    seam = torch.exp(-((across.clamp(max=0.5) - 0).square() / 0.004)) + torch.exp(-((1 - across).square() / 0.004))
+    bright = (1 - 0.22 * seam.clamp(max=1)) * (1 - 0.10 * tooth.float()) * (0.88 + 0.12 * (inside / 0.3).clamp(0, 1))
+    return covered, bright
+
+
+def _tongue(u, v):
+    """Coverage [n] of the tongue: a soft mound behind the lower teeth."""
+    mound = 1 - (u / 0.62).square() - ((v - 0.18) / 0.26).square()
+    return (mound / 0.25).clamp(0, 1)
+
+
+def build_mouth(image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeball, ...]) -> Mouth:
+    """image: float32 [3, H, W]; points: float32 [478, 3] px of the same picture."""
+    right, left = points[list(regions.MOUTH_CORNERS), :2]
+    width = max(float((left - right).norm()), 2.0)
+    lips = sample(image, points[[0, 17, 37, 267, 84, 314, 12, 15], :2])
+    flesh = lips.median(1).values
+    white = _eye_white(image, points)
+    skin = sample(image, points[[50, 280, 151], :2]).median(1).values
+    # teeth are a little warmer and darker than the white of the eye and never far brighter than the skin
+    teeth = white * torch.tensor([1.0, 0.965, 0.90])
+    luma = torch.tensor([0.2126, 0.7152, 0.0722])
+    brightest = (1.25 * (skin @ luma)).clamp(max=0.92)
+    teeth = teeth * (brightest / (teeth @ luma).clamp_min(1e-3)).clamp(0.75 if float(skin @ luma) > 0.2 else 0.5, 1.15)
+    cavity = flesh * torch.tensor([0.26, 0.16, 0.16])
+    upper, lower = points[list(regions.INNER_LIP_UPPER), :2], points[list(regions.INNER_LIP_LOWER), :2]
+    gap = float((lower - upper)[3:8].norm(dim=1).mean())
+    shown, origin = None, torch.zeros(2)
+    if gap > SHOWN_GAP * width:
+        polygon = torch.cat([upper, lower[1:-1].flip(0)])
+        origin = polygon.amin(0).floor() - 3
+        size = (polygon.amax(0) - origin).ceil() + 3
+        mask = _polygon_mask(polygon - origin, int(size[1]), int(size[0]))
+        shown = F.avg_pool2d(1 - F.max_pool2d(1 - mask[None, None], 3, 1, 1), 3, 1, 1)[0, 0]
+    return Mouth((right + left) / 2, (left - right) / width, width / 2, teeth, cavity, flesh, shown, origin)
+
+
+def _eye_white(image, points) -> torch.Tensor:
+    """The brightest third of the pixels along both eyes' middle lines, beside the irises: float32 [3]."""
+    colours = []
+    for (outer, inner), ring in zip(regions.EYE_CORNERS, regions.IRISES, strict=True):
+        a, b, centre = points[outer, :2], points[inner, :2], points[ring[0], :2]
+        radius = (points[list(ring[1:]), :2] - centre).norm(dim=1).mean()
+        line = a + (b - a) * torch.linspace(0.12, 0.88, 24)[:, None]
+        line = line[(line - centre).norm(dim=1) > 1.15 * radius]
+        if len(line):
+            colours.append(sample(image, line))
+    if not colours:
+        return torch.tensor([0.8, 0.78, 0.75])
+    colours = torch.cat(colours, 1)
+    luma = torch.tensor([0.2126, 0.7152, 0.0722]) @ colours
+    return colours[:, luma.argsort()[-max(1, len(luma) // 3) :]].mean(1)

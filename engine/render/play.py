@@ -1,0 +1,121 @@
+"""plan() checks and prepares everything, render_frames() draws batch by batch in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from .. import runtime
+from ..errors import SettingError
+from ..types import Identity, MotionTrack, Progress, RenderSettings
+from .camera import CameraPath, plan_camera, read_prompt
+from .draw import draw, make_backdrop
+from .figure import Figure, build_figure
+from .plate import fit_background
+from .retarget import HeadMotion, retarget
+
+MAX_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class RenderPlan:
+    """A checked render: sizes, motion and camera of every frame. report: facts for people."""
+
+    width: int
+    height: int
+    frame_count: int
+    figure: Figure
+    motion: HeadMotion
+    camera: CameraPath
+    report: dict = field(default_factory=dict)
+
+
+def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> RenderPlan:
+    """Everything that can be known before drawing.
+
+    Raises SettingError for a size, strength or orientation outside its range.
+    """
+    _check(settings)
+    source_height, source_width = identity.view.image.shape[:2]
+    width, height = output_size(source_width, source_height, settings)
+    shot = read_prompt(settings.prompt)
+    # the widest zoom of the camera decides the working resolution; the picture is never enlarged
+    rough = _camera(shot, track, settings, identity.view.points, (source_width, source_height), (width, height))
+    figure = build_figure(identity, min(1.0, float(rough.zoom.max())))
+    camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
+    scaled = replace(identity, views=(replace(identity.view, points=figure.points),), primary=0)
+    motion = retarget(track, scaled, settings)
+    report = {
+        "engine": "geometric",
+        "size": f"{width}x{height}",
+        "frames": len(track),
+        "orientation": settings.orientation,
+        "shot": ", ".join(shot.used) or "static",
+        "prompt_not_used": shot.unused,
+    }
+    return RenderPlan(width, height, len(track), figure, motion, camera, report)
+
+
+def _check(settings: RenderSettings) -> None:
+    if settings.orientation not in ("image", "video"):
+        raise SettingError(f"orientation is '{settings.orientation}'; choose 'image' or 'video'.")
+    for name, low, high in (("expression_strength", 0, 2), ("head_strength", 0, 2)):
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise SettingError(f"{name} is {value}; choose a value from {low} to {high}.")
+    for name in ("width", "height", "max_side"):
+        value = getattr(settings, name)
+        if value and not 16 <= value <= MAX_SIDE:
+            raise SettingError(
+                f"{name} is {value}; choose 16 to {MAX_SIDE}, or leave it out for the character's own size."
+            )
+
+
+def output_size(source_width: int, source_height: int, settings: RenderSettings) -> tuple[int, int]:
+    """Even output size: given sides win, a missing side keeps the picture's proportion, max_side limits both."""
+    width, height = settings.width, settings.height
+    if width and not height:
+        height = source_height * width / source_width
+    elif height and not width:
+        width = source_width * height / source_height
+    elif not width:
+        width, height = source_width, source_height
+    limit = settings.max_side or MAX_SIDE
+    shrink = min(1.0, limit / max(width, height))
+    return max(16, int(width * shrink) // 2 * 2), max(16, int(height * shrink) // 2 * 2)
+
+
+def _camera(shot, track, settings, points, picture, output) -> CameraPath:
+    face = points[:468, :2]
+    low, high = face.amin(0), face.amax(0)
+    middle = ((low + high) / 2).tolist()
+    box = (middle[0], middle[1], float(high[1] - low[1]))
+    return plan_camera(shot, len(track), float(track.frame_rate), picture, output, box, settings.seed)
+
+
+def render_frames(
+    plan: RenderPlan, background: torch.Tensor | None = None, batch: int = 8, progress: Progress | None = None
+) -> Iterator[torch.Tensor]:
+    """Yields uint8 [B, H, W, 3] batches on the CPU, in order.
+
+    background: a picture uint8 [H, W, 3] that replaces the character's own background.
+    """
+    device = runtime.device()
+    figure, motion = plan.figure.to(device), _motion_to(plan.motion, device)
+    camera = replace(plan.camera, zoom=plan.camera.zoom.to(device), centre=plan.camera.centre.to(device))
+    picture = figure.plate if background is None else fit_background(background, *figure.size).to(device)
+    backdrop = make_backdrop(picture, camera)
+    for start in range(0, plan.frame_count, batch):
+        runtime.check_interrupted()
+        frames = slice(start, min(start + batch, plan.frame_count))
+        with torch.inference_mode():
+            out = draw(figure, motion, camera, backdrop, frames).cpu()
+        yield out
+        if progress:
+            progress(frames.stop, plan.frame_count)
+
+
+def _motion_to(motion: HeadMotion, device) -> HeadMotion:
+    return replace(motion, **{name: getattr(motion, name).to(device) for name in motion.__dataclass_fields__})

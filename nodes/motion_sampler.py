@@ -1,0 +1,116 @@
+"""MotionSampler: the performance, played by the character."""
+
+from comfy_api.latest import io
+
+from .support import (
+    CATEGORY,
+    CharacterIdentity,
+    MotionTrack,
+    NodeProgress,
+    check_images,
+    fixed_seed,
+    report_lines,
+    supported,
+    to_image,
+    to_uint8,
+)
+
+
+def strength(name: str, what: str):
+    return io.Float.Input(
+        name,
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        step=0.05,
+        tooltip=f"How much of the performer's {what} is played: 1 = as performed, less is calmer and safer, "
+        "more exaggerates and shows artefacts sooner.",
+    )
+
+
+def side(name: str):
+    return io.Int.Input(
+        name,
+        default=0,
+        min=0,
+        max=4096,
+        step=2,
+        tooltip=f"Output {name} in px, 0 = from the character's image. Larger is slower and needs more memory "
+        "(a frame of 1920x1080 takes 24 MB).",
+    )
+
+
+class MotionSampler(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(
+            node_id="MotionSampler",
+            display_name="Motion Sampler",
+            category=CATEGORY,
+            description="Plays the performance on the character, with the character's own pixels in every frame.",
+            **supported(io.Schema, search_aliases=["motion transfer", "animate portrait", "retarget"]),
+            inputs=[
+                MotionTrack.Input("track", tooltip="The performance, from ExtractPose."),
+                CharacterIdentity.Input("identity", tooltip="The character, from BindIdentity."),
+                io.String.Input(
+                    "prompt",
+                    default="",
+                    multiline=True,
+                    tooltip="Words for the shot, such as 'slow zoom in, handheld'. They move a virtual camera; the "
+                    "report lists the words that had no use. Empty = the camera stays.",
+                ),
+                io.Combo.Input(
+                    "character_orientation",
+                    options=["video", "image"],
+                    default="image",
+                    tooltip="image: the character keeps the facing of its image and moves relative to it, which looks "
+                    "best. video: it turns to where the performer faces, exact but harder on the image.",
+                ),
+                side("width"),
+                side("height"),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**63 - 1,
+                    control_after_generate=fixed_seed(),
+                    tooltip="Varies what is random, such as handheld camera shake. The same seed gives the same video; "
+                    "a new one renders again.",
+                ),
+                strength("expression_strength", "facial expression"),
+                strength("head_strength", "head movement"),
+                io.Image.Input(
+                    "background",
+                    optional=True,
+                    tooltip="Put behind the character instead of its own background (the first picture of a batch). "
+                    "A clean cut-out of the character then matters more.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="One frame for each frame of the reference."),
+                io.String.Output(display_name="report", tooltip="How it was made, and which prompt words were used."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, track, identity, character_orientation, width, height, background=None, **words_and_strengths):
+        from ..engine import render
+        from ..engine.types import RenderSettings
+
+        if background is not None:
+            check_images(background, "background")
+            background = to_uint8(background[0])
+        settings = RenderSettings(
+            orientation=character_orientation, width=width or None, height=height or None, **words_and_strengths
+        )
+        plan = render.plan(track, identity, settings)
+        progress = NodeProgress()
+        frames = previewed(render.render_frames(plan, background=background, progress=progress), progress)
+        images = to_image(frames, plan.frame_count, plan.height, plan.width)
+        return io.NodeOutput(images, report_lines(plan.report))
+
+
+def previewed(frames, progress):
+    for batch in frames:
+        progress.show(batch[0])
+        yield batch

@@ -1,0 +1,282 @@
+"""The six nodes in a real ComfyUI."""
+
+import io
+import json
+import re
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+NODES = ["LoadMotionRef", "ExtractPose", "BindIdentity", "MotionSampler", "RestoreFace", "VideoCombine"]
+SENTENCE = re.compile(r"^(?!.*\.\W*[ )]\W*[A-Z])(?!.*\.\))[^\n]{20,400}\.$")  # one line, one sentence
+
+
+def facts(data) -> dict:
+    """What a player would see of a video file or its bytes."""
+    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data)) as film:
+        stream = film.streams.video[0]
+        found = {
+            "metadata": dict(film.metadata),
+            "size": (stream.width, stream.height),
+            "rate": stream.average_rate,
+            "frames": sum(1 for _ in film.decode(stream)),
+            "duration": stream.duration * stream.time_base,
+            "audio": None,
+        }
+        if film.streams.audio:
+            sound = film.streams.audio[0]
+            film.seek(0)
+            samples = np.concatenate([frame.to_ndarray().ravel() for frame in film.decode(sound)])
+            found["audio"] = float(sound.duration * sound.time_base)
+            found["loudness"] = float(np.abs(samples.astype(np.float64)).max())
+    return found
+
+
+def shown_file(result: dict) -> dict:
+    (shown,) = result["outputs"]["7"]["images"]
+    return shown
+
+
+def write_video(path, pictures, rate=25, sound=False) -> None:
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=rate, options={"bf": "0"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for picture in pictures:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode())
+
+
+def noise(count, side=128):
+    return list(np.random.default_rng(0).integers(0, 255, (count, side, side, 3), dtype=np.uint8))
+
+
+def write_sound(path) -> None:
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("aac", rate=48000, layout="mono")
+        for index in range(40):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.rate, frame.pts = 48000, index * 1024
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+
+
+def test_the_pack_loads_fast_and_without_complaints(server):
+    log = server.log.read_text(errors="replace")
+    line = re.search(r"^.*?([\d.]+) seconds( \(IMPORT FAILED\))?: .*motion-control$", log, re.MULTILINE)
+    assert line and not line[2], server.tail()
+    assert float(line[1]) < 0.5  # 0.2 on an idle machine
+
+
+def test_object_info_offers_six_nodes_with_tooltips(server):
+    info = server.get_json("/object_info")
+    for name in NODES:
+        node = info[name]
+        assert node["category"] == "Motion Control" and node["description"] and node["display_name"]
+        inputs = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
+        assert inputs and [one for one, spec in inputs.items() if len(spec[1].get("tooltip", "")) < 16] == []
+        assert len(node["output_tooltips"]) == len(node["output"]) and all(node["output_tooltips"])
+        assert node["python_module"] == "custom_nodes.motion-control"
+    assert info["VideoCombine"]["output_node"] is True
+    assert info["LoadMotionRef"]["input"]["required"]["file"][1]["video_upload"] is True
+
+
+def test_help_pages_are_served(server):
+    for name in NODES:
+        assert server.get(f"/extensions/motion-control/docs/{name}.md").startswith(b"# ")
+
+
+@pytest.fixture(scope="module")
+def first_run(server):
+    graph = json.loads((HERE / "portrait_api.json").read_text(encoding="utf-8"))
+    return server.run(graph, extra_pnginfo={"workflow": {"nodes": ["marker"]}})
+
+
+def test_six_nodes_make_a_file_that_view_hands_out(server, first_run, graph):
+    shown = shown_file(first_run)
+    assert shown["type"] == "output" and shown["subfolder"] == "motion_control"
+    made = facts(server.get("/view", **shown))
+    reference = facts(server.base / "input" / "performance.mp4")
+    rate, window = reference["rate"], Fraction(3, 2)
+    assert made["rate"] == rate
+    assert abs(made["frames"] - window * rate) <= Fraction(1, 2)
+    assert abs(made["duration"] - window) <= 1 / rate / 2
+    assert made["size"] == (256, 256)
+    assert made["audio"] == pytest.approx(float(window), abs=0.06) and made["loudness"] > 0.001
+    assert json.loads(made["metadata"]["workflow"]) == {"nodes": ["marker"]}
+    assert json.loads(made["metadata"]["prompt"])["5"] == graph["5"]
+
+
+def test_a_second_run_is_cached(server, first_run, graph):
+    before = sorted(server.base.glob("output/**/*.mp4"))
+    started = time.monotonic()
+    again = server.run(graph)
+    assert time.monotonic() - started < 2
+    (cached,) = server.messages(again, "execution_cached")
+    assert set(cached["nodes"]) == set(graph)
+    assert sorted(server.base.glob("output/**/*.mp4")) == before
+
+
+def test_a_changed_reference_is_not_cached(server, first_run, graph):
+    file = server.base / "input" / "performance.mp4"
+    file.touch()
+    graph = {key: graph[key] for key in ("1",)}
+    graph["7"] = {"class_type": "PreviewAudio", "inputs": {"audio": ["1", 1]}}
+    server.run(graph)
+    time.sleep(0.02)
+    file.touch()
+    (cached,) = server.messages(server.run(graph), "execution_cached")
+    assert "1" not in cached["nodes"]
+
+
+def test_an_interrupt_is_answered_at_once(server, first_run, graph):
+    graph["1"]["inputs"].update(start_time=0.0, duration=0.0)
+    graph["5"]["inputs"].update(width=1024, height=1024, seed=1)
+    prompt_id = server.queue(graph)
+    while not server.get_json("/queue")["queue_running"]:
+        time.sleep(0.02)
+    time.sleep(1.0)
+    asked = time.monotonic()
+    server.post("/interrupt", {})
+    result = server.wait(prompt_id, 20)
+    assert server.messages(result, "execution_interrupted"), "the run ended before the interrupt"
+    assert time.monotonic() - asked < 3
+
+
+def test_the_skeleton_and_a_video_from_another_node(server, first_run, graph):
+    """VIDEO goes in through the socket, the skeleton comes out as pictures."""
+    graph = {key: graph[key] for key in ("1", "2")}
+    graph["8"] = {"class_type": "LoadVideo", "inputs": {"file": "performance.mp4"}}
+    graph["1"]["inputs"].update(file="upload a video", video=["8", 0], start_time=0.0, duration=0.3)
+    graph["7"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 1]}}
+    result = server.run(graph)
+    rate = facts(server.base / "input" / "performance.mp4")["rate"]
+    assert abs(len(result["outputs"]["7"]["images"]) - Fraction(3, 10) * rate) <= 1
+
+
+def test_a_clip_without_sound_goes_through_audio_sockets(server, first_run, graph):
+    silent = server.base / "input" / "silent.mp4"
+    with av.open(str(server.base / "input" / "performance.mp4")) as film, av.open(str(silent), "w") as copy:
+        stream = copy.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(film.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    graph["1"]["inputs"].update(file="silent.mp4", start_time=0.0, duration=0.2)
+    graph["5"]["inputs"].update(width=128, height=128)
+    graph["9"] = {"class_type": "PreviewAudio", "inputs": {"audio": ["1", 1]}}
+    result = server.run(graph)
+    assert facts(server.get("/view", **shown_file(result)))["audio"] is None
+
+
+# Bad input: one sentence each.
+
+
+def load_only(graph):
+    """A graph that only opens and captures the clip."""
+    graph = {key: graph[key] for key in ("1", "2")}
+    graph["7"] = {"class_type": "PreviewAny", "inputs": {"source": ["2", 2]}}
+    return graph
+
+
+@pytest.mark.parametrize("name", ["../performance.mp4", "/etc/hostname", "C:\\clip.mp4", "missing.mp4"])
+def test_a_bad_file_name_is_refused_before_the_run(server, graph, name):
+    graph["1"]["inputs"]["file"] = name
+    (refusal,) = [one for one in server.refusal(graph) if one.startswith("file")]
+    assert name in refusal and SENTENCE.match(refusal)
+
+
+def test_a_missing_rate_is_refused_before_the_run(server, graph):
+    del graph["7"]["inputs"]["track"]
+    assert "no track is connected" in server.refusal(graph)[0]
+
+
+def bad_video(folder, kind: str) -> None:
+    path = folder / f"{kind}.mp4"
+    if kind == "text":
+        path.write_text("this is not a video")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "sound_only":
+        write_sound(path)
+    elif kind == "cut_off":
+        whole = (folder / "performance.mp4").read_bytes()
+        path.write_bytes(whole[: len(whole) // 20])
+    elif kind == "nobody":
+        write_video(path, noise(10))
+    elif kind == "one_frame":
+        write_video(path, noise(1))
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "sound_only", "cut_off", "nobody", "one_frame"])
+def test_a_bad_video_is_answered_with_a_sentence(server, graph, kind):
+    bad_video(server.base / "input", kind)
+    graph["1"]["inputs"].update(file=f"{kind}.mp4", start_time=0.0, duration=0.0)
+    error = server.failure(load_only(graph))
+    assert error["node_type"] in ("LoadMotionRef", "ExtractPose")
+    assert SENTENCE.match(error["exception_message"].strip())
+    assert error["exception_type"].endswith(("MediaError", "CaptureError"))
+
+
+def test_a_start_beyond_the_end_is_answered_with_a_sentence(server, graph):
+    graph["1"]["inputs"]["start_time"] = 5000.0
+    error = server.failure(load_only(graph))
+    assert error["node_type"] == "LoadMotionRef" and "5000" in error["exception_message"]
+    assert SENTENCE.match(error["exception_message"].strip())
+
+
+def test_a_character_without_a_face_is_answered_with_a_sentence(server, graph):
+    graph["3"] = {"class_type": "EmptyImage", "inputs": {"width": 512, "height": 512, "batch_size": 1, "color": 0}}
+    graph = {key: graph[key] for key in ("3", "4")}
+    graph["7"] = {"class_type": "PreviewAny", "inputs": {"source": ["4", 1]}}
+    error = server.failure(graph)
+    assert error["node_type"] == "BindIdentity" and error["exception_type"].endswith("IdentityError")
+    assert SENTENCE.match(error["exception_message"].strip())
+
+
+def test_a_small_character_is_bound_with_a_warning(server, graph):
+    graph["8"] = {
+        "class_type": "ImageScale",
+        "inputs": {"image": ["3", 0], "upscale_method": "area", "width": 300, "height": 300, "crop": "center"},
+    }
+    graph["4"]["inputs"]["images"] = ["8", 0]
+    graph = {key: graph[key] for key in ("3", "4", "8")}
+    graph["7"] = {"class_type": "PreviewAny", "inputs": {"source": ["4", 1]}}
+    assert "WARN" in server.run(graph)["outputs"]["7"]["text"][0]
+
+
+def test_a_file_outside_the_output_folder_is_answered_with_a_sentence(server, graph):
+    graph["6"] = {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 2, "color": 0}}
+    graph["7"]["inputs"].update(filename_prefix="../../outside", frame_rate=10.0)
+    graph = {key: graph[key] for key in ("6", "7")}
+    for name in ("track", "audio"):
+        del graph["7"]["inputs"][name]
+    message = server.failure(graph)["exception_message"].strip()
+    assert "../../outside" in message and SENTENCE.match(message)
+
+
+# The example graph.
+
+
+def test_the_example_graph_has_only_nodes_that_exist(server, root):
+    info = server.get_json("/object_info")
+    (path,) = root.glob("workflows/*.json")
+    example = json.loads(path.read_text(encoding="utf-8"))
+    nodes = {node["id"]: node for node in example["nodes"]}
+    assert [node["type"] for node in nodes.values() if node["type"] not in info and node["type"] != "Note"] == []
+    assert set(NODES) <= {node["type"] for node in nodes.values()}
+    for _, source, output, target, place, kind in example["links"]:
+        assert info[nodes[source]["type"]]["output"][output] == kind
+        socket = nodes[target]["inputs"][place]["name"]
+        inputs = info[nodes[target]["type"]]["input"]
+        accepted = {**inputs.get("required", {}), **inputs.get("optional", {})}[socket][0]
+        assert accepted in (kind, "*")
+
+
+def test_the_examples_are_offered_as_templates(server):
+    assert server.get_json("/workflow_templates") == {"motion-control": ["Motion Control - portrait"]}

@@ -1,0 +1,300 @@
+import asyncio
+from fractions import Fraction
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from motion_control.engine.errors import MotionControlError, SettingError
+from motion_control.engine.types import Check
+
+NODES = ["LoadMotionRef", "ExtractPose", "BindIdentity", "MotionSampler", "RestoreFace", "VideoCombine"]
+
+
+@pytest.fixture
+def nodes(comfy):
+    import motion_control.nodes as nodes
+
+    return nodes
+
+
+def test_the_extension_offers_the_six_nodes(nodes):
+    offered = asyncio.run(nodes.MotionControlExtension().get_node_list())
+    assert [node.define_schema().node_id for node in offered] == NODES
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_schema_is_complete_and_ids_are_unique(nodes, root, name):
+    schema = getattr(nodes, name).define_schema()
+    assert schema.category == "Motion Control" and schema.description
+    assert all(socket.tooltip and len(socket.tooltip) > 15 for socket in [*schema.inputs, *schema.outputs])
+    # An output id that repeats an input id is an error in older cores: outputs have display names only.
+    assert all(output.id is None and output.display_name for output in schema.outputs)
+    ids = [one.id for one in schema.inputs]
+    assert len(ids) == len(set(ids))
+    page = (root / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert [one for one in ids if f"`{one}`" not in page] == []
+    assert [one.display_name for one in schema.outputs if f"`{one.display_name}`" not in page] == []
+
+
+def test_supported_drops_what_this_core_does_not_know(nodes):
+    from motion_control.nodes.support import supported
+
+    assert supported(lambda a, b: None, a=1, c=2) == {"a": 1}
+
+
+# LoadMotionRef
+
+
+def test_load_says_what_is_wrong_with_the_file_before_the_graph_runs(nodes, comfy):
+    node = nodes.LoadMotionRef
+    assert "upload" in node.validate_inputs("upload a video")
+    assert "upload it" in node.validate_inputs("missing.mp4")
+    assert "inside the folder" in node.validate_inputs("../x.mp4")
+    assert node.validate_inputs("upload a video", video=None) is True  # None: a VIDEO is connected
+    (comfy / "input" / "x.mp4").write_bytes(b"1")
+    assert node.validate_inputs("x.mp4") is True
+    before = node.fingerprint_inputs("x.mp4", start_time=0.0)
+    (comfy / "input" / "x.mp4").write_bytes(b"12")
+    assert node.fingerprint_inputs("x.mp4", start_time=0.0) != before
+
+
+def test_load_opens_the_window_inside_a_trimmed_video(nodes, engine):
+    asked = {}
+
+    def open_clip(path, **window):
+        asked.update(window, path=str(path))
+        return SimpleNamespace(frame_rate=Fraction(30000, 1001), audio=None, duration=Fraction(1))
+
+    engine("media", open_clip=open_clip, read_audio=lambda clip: None)
+    video = SimpleNamespace(get_stream_source=lambda: "/x.mp4", get_active_trim_window=lambda: (10.0, 5.0))
+    output = nodes.LoadMotionRef.execute("upload a video", 1.0, 0.0, 0.0, video=video).values
+    assert asked == {"path": "/x.mp4", "start": 11.0, "duration": 4.0, "force_rate": None}
+    assert output[2] == pytest.approx(29.97, abs=0.001)
+    with pytest.raises(SettingError, match="start_time"):
+        nodes.LoadMotionRef.execute("upload a video", 6.0, 0.0, 0.0, video=video)
+
+
+# ExtractPose
+
+
+class Track(SimpleNamespace):
+    def __len__(self):
+        return self.count
+
+
+def test_extract_draws_every_frame_and_reports(nodes, engine):
+    track = Track(count=70, width=1280, height=720, report={"frames": 70, "checks": [Check("face", "pass", "1", "1")]})
+
+    def draw_skeleton(track, start, stop, max_side=None):
+        assert max_side == 512
+        return torch.arange(start, stop, dtype=torch.uint8)[:, None, None, None].expand(-1, 9, 16, 3)
+
+    engine("capture", extract_track=lambda clip, smoothing, progress: track, draw_skeleton=draw_skeleton)
+    result, skeleton, report = nodes.ExtractPose.execute(None, 0.5).values
+    assert result is track and skeleton.shape == (70, 9, 16, 3)
+    assert torch.equal((skeleton[:, 0, 0, 0] * 255).round(), torch.arange(70.0))
+    assert report == "frames: 70\nPASS face: 1 (wanted 1)"
+
+
+@pytest.mark.parametrize("count, side", [(100, 512), (1800, 297), (10**7, 64)])
+def test_a_long_clip_gets_smaller_skeletons(nodes, count, side):
+    from motion_control.nodes.extract_pose import skeleton_side
+
+    assert skeleton_side(count, 1280, 720) == side
+
+
+# BindIdentity
+
+
+def test_bind_takes_a_batch_and_more_sockets(nodes, engine):
+    bound = {}
+
+    def bind_identity(images, names=None, progress=None):
+        bound.update(images=images, names=names)
+        return "identity"
+
+    engine("identity", bind_identity=bind_identity, report_text=lambda identity: "good")
+    batch, fourth = torch.zeros(2, 8, 6, 3), torch.ones(1, 5, 5, 4, dtype=torch.float16)
+    assert nodes.BindIdentity.execute(batch, image_4=fourth).values == ("identity", "good")
+    assert bound["names"] == ["images 1", "images 2", "image_4"]
+    assert [tuple(image.shape) for image in bound["images"]] == [(8, 6, 3), (8, 6, 3), (5, 5, 3)]
+    assert bound["images"][2].dtype == torch.uint8 and int(bound["images"][2].min()) == 255
+
+
+@pytest.mark.parametrize("broken", [torch.zeros(0, 8, 8, 3), torch.zeros(1, 8, 8), torch.zeros(1, 8, 8, 1)])
+def test_bind_refuses_what_is_no_picture(nodes, broken):
+    with pytest.raises(SettingError, match="images"):
+        nodes.BindIdentity.execute(broken)
+
+
+# MotionSampler
+
+SAMPLER = {
+    "prompt": "zoom in",
+    "character_orientation": "image",
+    "width": 0,
+    "height": 64,
+    "seed": 7,
+    "expression_strength": 0.5,
+    "head_strength": 2.0,
+}
+
+
+def test_sampler_plans_renders_and_fills_one_image(nodes, engine, bars):
+    seen = {}
+
+    def plan(track, identity, settings):
+        seen["settings"] = settings
+        report = {"camera": "zoom in", "unused": ["a", "b"], "none": []}
+        return SimpleNamespace(width=6, height=4, frame_count=5, report=report)
+
+    def render_frames(plan, background=None, batch=8, progress=None):
+        seen["background"] = background
+        for start, stop in ((0, 3), (3, 5)):
+            yield torch.full((stop - start, 4, 6, 3), 51, dtype=torch.uint8)
+            progress(stop, 5)
+
+    engine("render", plan=plan, render_frames=render_frames)
+    images, report = nodes.MotionSampler.execute(
+        track=None, identity=None, background=torch.ones(2, 4, 6, 3), **SAMPLER
+    ).values
+    assert images.dtype == torch.float32 and images.shape == (5, 4, 6, 3) and torch.all(images == 51 / 255)
+    assert report == "camera: zoom in\nunused: a, b"
+    settings = seen["settings"]
+    assert (settings.width, settings.height, settings.seed, settings.orientation) == (None, 64, 7, "image")
+    assert (settings.expression_strength, settings.head_strength, settings.prompt) == (0.5, 2.0, "zoom in")
+    assert seen["background"].shape == (4, 6, 3) and seen["background"].dtype == torch.uint8
+    assert [step[:2] for step in bars[0].steps] == [(3, 5), (5, 5)] and bars[0].steps[0][2] is not None
+
+
+def test_sampler_says_when_the_frames_do_not_fit_into_memory(nodes, monkeypatch):
+    from motion_control.nodes.support import allocate
+
+    with pytest.raises(SettingError, match="GB") as problem:
+        allocate(10**9, 4320, 7680)
+    assert "duration" in str(problem.value)
+
+
+def test_cancel_stops_the_loop(nodes, engine, monkeypatch):
+    from motion_control.engine import runtime
+
+    class Cancelled(Exception):
+        pass
+
+    def check():
+        raise Cancelled
+
+    monkeypatch.setattr(runtime, "check_interrupted", check)
+    engine("capture", extract_track=lambda clip, smoothing, progress: progress(1, 2))
+    with pytest.raises(Cancelled):
+        nodes.ExtractPose.execute(None, 0.5)
+
+
+# RestoreFace
+
+
+def rebatched(frames, size=3):
+    """The engine may give frames back in other batches than it took them."""
+    waiting = [frame.clone() for batch in frames for frame in batch]
+    for start in range(0, len(waiting), size):
+        yield torch.stack(waiting[start : start + size])
+
+
+def test_restore_changes_only_restored_pixels(nodes, engine):
+    images = torch.rand(10, 8, 8, 4)
+
+    def restore_faces(frames, identity, strength=0.5, progress=None, total=None):
+        assert total == 10
+        for batch in rebatched(frames):
+            batch[:, 2:4, 2:4] = batch[:, 2:4, 2:4] // 2 + 100
+            yield batch
+
+    engine("restore", restore_faces=restore_faces)
+    kept = images.clone()
+    (result,) = nodes.RestoreFace.execute(images, None, 0.5).values
+    assert torch.equal(images, kept)  # the input is another node's cached output
+    outside = torch.ones(8, 8, dtype=torch.bool)
+    outside[2:4, 2:4] = False
+    assert torch.equal(result[:, outside], images[:, outside])
+    assert not torch.equal(result, images) and torch.equal(result[..., 3], images[..., 3])
+
+
+def test_restore_with_strength_zero_is_free(nodes):
+    images = torch.rand(1, 8, 8, 3)
+    assert nodes.RestoreFace.execute(images, None, 0.0).values[0] is images
+
+
+# VideoCombine
+
+
+class Writer:
+    """Stands for engine.media.VideoWriter."""
+
+    made: list = []
+
+    def __init__(self, path, width, height, frame_rate, audio=None, crf=17, metadata=None):
+        self.path, self.rate, self.audio, self.metadata, self.frames = path, frame_rate, audio, metadata, 0
+        self.size = (width, height)
+        Writer.made.append(self)
+
+    def __enter__(self):
+        self.path.write_bytes(b"film")
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def write(self, frames):
+        assert frames.dtype == torch.uint8
+        self.frames += len(frames)
+
+
+@pytest.fixture
+def writer(engine):
+    Writer.made = []
+    engine("media", VideoWriter=Writer)
+    return Writer
+
+
+def combine(nodes, **changes):
+    inputs = {"images": torch.rand(20, 8, 8, 3), "filename_prefix": "take/one", "crf": 17, "save_output": True}
+    return nodes.VideoCombine.execute(**{**inputs, "frame_rate": 10.0, **changes})
+
+
+def test_combine_writes_and_shows_the_file(nodes, comfy, writer):
+    audio = {"waveform": torch.zeros(1, 1, 99999), "sample_rate": 1000}
+    output = combine(nodes, audio=audio)
+    assert output.values[1] == str(comfy / "output" / "take" / "one_00001_.mp4")
+    assert output.ui == {"images": [{"filename": "one_00001_.mp4", "subfolder": "take", "type": "output"}]}
+    made = writer.made[0]
+    assert made.frames == 20 and made.audio[0].shape == (1, 99999) and made.audio[1] == 1000
+
+
+def test_combine_takes_the_exact_rate_of_the_track(nodes, writer):
+    combine(nodes, frame_rate=0.0, track=SimpleNamespace(frame_rate=Fraction(30000, 1001)))
+    assert writer.made[0].rate == Fraction(30000, 1001)
+
+
+def test_combine_to_the_temp_folder(nodes, writer):
+    assert combine(nodes, save_output=False).ui["images"][0]["type"] == "temp"
+
+
+def test_combine_wants_a_rate(nodes):
+    assert "no track" in nodes.VideoCombine.validate_inputs(0.0)
+    assert nodes.VideoCombine.validate_inputs(0.0, track=None) is True
+    assert nodes.VideoCombine.validate_inputs(25.0) is True
+    assert "between" in nodes.VideoCombine.validate_inputs(-1.0)
+    with pytest.raises(SettingError, match="track"):
+        combine(nodes, frame_rate=0.0)
+
+
+@pytest.mark.parametrize("prefix", ["../x", "/tmp/x", "C:\\x", ""])
+def test_combine_stays_in_its_folder(nodes, writer, prefix):
+    with pytest.raises(MotionControlError):
+        combine(nodes, filename_prefix=prefix)
+
+
+def test_combine_leaves_an_odd_row_and_column_out(nodes, writer):
+    combine(nodes, images=torch.rand(1, 9, 7, 3))
+    assert writer.made[0].size == (6, 8)
