@@ -22,6 +22,10 @@ from .retarget import HeadMotion
 from .tiles import TILE, Canvas, Tiles, cut, tile_map, touched_tiles
 
 
+LID_MARGIN = (0.02, 0.05)
+"""How far beside the eye opening a closed upper and lower lid takes its texture, in eye widths."""
+
+
 @dataclass(frozen=True)
 class Box:
     """A rectangle of whole output pixels: x0 <= x < x1, y0 <= y < y1."""
@@ -91,7 +95,7 @@ def draw(figure: Figure, motion: HeadMotion, camera: CameraPath, backdrop: Backd
     positions = tile_map(normalised(coarse, *figure.size), tiles).contiguous()
     openings = {}
     if face is not None:
-        openings = mesh_map(figure, pose, positions, tiles, face)
+        openings = mesh_map(figure, motion.closed[frames], pose, positions, tiles, face)
     rgba = look_up(figure, positions, tiles, face)
     if openings:
         draw_openings(figure, motion, pose, frames, openings, rgba, tiles, face)
@@ -143,7 +147,7 @@ def face_box(pose: Pose, canvas: Canvas) -> Box | None:
     return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
-def mesh_map(figure: Figure, pose: Pose, positions: torch.Tensor, tiles: Tiles, box: Box) -> dict:
+def mesh_map(figure: Figure, closed, pose: Pose, positions: torch.Tensor, tiles: Tiles, box: Box) -> dict:
     """Blends the face mesh's source positions into the tiles' normalised `positions` in place.
 
     Returns a soft mask float32 [B, h, w] over the box for the mouth opening and for each eye opening.
@@ -159,7 +163,7 @@ def mesh_map(figure: Figure, pose: Pose, positions: torch.Tensor, tiles: Tiles, 
     skin = (layer == SKIN).nonzero()[:, 0]
     hits = Hits(hits.pixel[skin], hits.triangle[skin], hits.frame[skin], hits.weights[skin])
     trust = (figure.mesh_trust * facing)[..., None]
-    source = hits.interpolate(figure.triangles, normalised(figure.points[:, :2], *figure.size))
+    source = hits.interpolate(figure.triangles, normalised(texture_points(figure, closed), *figure.size))
     weight = hits.interpolate(figure.triangles, trust)
     flat = positions.view(-1, 2)
     index = tiles.index(box.x0, box.y0, box.width, box.height).reshape(-1)
@@ -167,6 +171,20 @@ def mesh_map(figure: Figure, pose: Pose, positions: torch.Tensor, tiles: Tiles, 
     flat.index_copy_(0, place, torch.lerp(flat.index_select(0, place), source, weight))
     _extend(flat, sum(masks.values()), hits, source, index, box)
     return {name: F.avg_pool2d(mask[:, None], 3, 1, 1)[:, 0] for name, mask in masks.items()}
+
+
+def texture_points(figure: Figure, closed: torch.Tensor) -> torch.Tensor:
+    """Where the mesh takes its texture: float32 [B, 478, 2] px of the picture. As a lid closes it is taken from a
+    little beside the opening, so that no sliver of the eyeball is drawn as skin. closed: float32 [B, 2]."""
+    points = figure.points[:, :2].repeat(len(closed), 1, 1)
+    for number, (upper, lower) in enumerate(regions.EYES):
+        across = figure.eyeballs[number].corners
+        down = torch.stack([-(across[1] - across[0])[1], (across[1] - across[0])[0]])
+        down = down * down[1].sign()  # perpendicular to the line of the corners, as long as the eye is wide
+        amount = closed[:, number, None, None]
+        points[:, list(lower[1:-1])] += LID_MARGIN[1] * amount * down
+        points[:, list(upper[1:-1])] -= LID_MARGIN[0] * amount * down
+    return points
 
 
 def _mask(pixel: torch.Tensor, batch: int, box: Box) -> torch.Tensor:

@@ -60,8 +60,9 @@ class Mouth:
         u, v = self.coordinates(positions)
         drop = jaw / self.half
         low_v = v - drop
-        colour = self.cavity[:, None] * (0.35 + 0.65 * torch.exp(-((v / 0.5).square())))[None]
-        colour = _over(colour, self.flesh[:, None] * 0.62, _tongue(u, low_v) * (drop > 0.1))
+        colour = self.cavity[:, None] * (0.5 + 0.5 * torch.exp(-((v / 0.5).square())))[None]
+        tongue, light = _tongue(u, low_v, drop)
+        colour = _over(colour, self.flesh[:, None] * light[None] * colour.new_tensor([[0.95], [0.72], [0.72]]), tongue)
         gum = self.flesh * self.flesh.new_tensor([0.80, 0.62, 0.62])
         colour = _over(colour, gum[:, None] * 0.5, ((low_v - 0.16) / 0.06).clamp(0, 1))
         colour = _over(colour, gum[:, None] * 0.8, ((-0.16 - v) / 0.06).clamp(0, 1))
@@ -106,10 +107,16 @@ def _teeth(u, v, widths, edge, height, upper):
     return covered, bright
 
 
-def _tongue(u, v):
-    """Coverage [n] of the tongue: a soft mound behind the lower teeth."""
-    mound = 1 - (u / 0.62).square() - ((v - 0.18) / 0.26).square()
-    return (mound / 0.25).clamp(0, 1)
+def _tongue(u, v, drop):
+    """Coverage and brightness [n] of the tongue: a mound that rests behind the lower teeth and fills the lower
+    half of a wide opening, darker towards the throat."""
+    top = -0.10 - 0.38 * drop  # v of its highest visible part, in the jaw's coordinates
+    across = 1 - (u / 0.78).square()
+    height = (v - top) - 0.30 * (1 - across.clamp_min(0))
+    covered = (height / 0.12).clamp(0, 1) * (across / 0.2).clamp(0, 1) * (drop / 0.15).clamp(0, 1)
+    groove = 1 - 0.12 * torch.exp(-(u / 0.07).square())
+    light = (0.30 + 0.38 * (height / 0.45).clamp(0, 1)) * groove
+    return covered, light
 
 
 def build_mouth(image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeball, ...]) -> Mouth:

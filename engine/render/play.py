@@ -9,6 +9,7 @@ import torch
 
 from .. import runtime
 from ..errors import SettingError
+from ..pipeline import spread
 from ..types import Identity, MotionTrack, Progress, RenderSettings
 from .camera import CameraPath, plan_camera, read_prompt
 from .draw import draw, make_backdrop
@@ -17,6 +18,8 @@ from .plate import fit_background
 from .retarget import HeadMotion, retarget
 
 MAX_SIDE = 4096
+JOB_PIXELS = 1_000_000
+"""Pixels that one drawing job on the CPU takes on."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,22 @@ def render_frames(
     camera = replace(plan.camera, zoom=plan.camera.zoom.to(device), centre=plan.camera.centre.to(device))
     picture = figure.plate if background is None else fit_background(background, *figure.size).to(device)
     backdrop = make_backdrop(picture, camera)
-    for start in range(0, plan.frame_count, batch):
-        runtime.check_interrupted()
-        frames = slice(start, min(start + batch, plan.frame_count))
+    if device.type == "cpu":
+        # small jobs on many threads: buffers that fit the allocator's cache, no waiting between operations
+        batch = max(1, min(batch, JOB_PIXELS // (plan.width * plan.height)))
+    jobs = [slice(at, min(at + batch, plan.frame_count)) for at in range(0, plan.frame_count, batch)]
+
+    def work(frames: slice) -> torch.Tensor:
         with torch.inference_mode():
-            out = draw(figure, motion, camera, backdrop, frames).cpu()
+            return draw(figure, motion, camera, backdrop, frames).cpu()
+
+    done = 0
+    for out in spread(work, jobs) if device.type == "cpu" else map(work, jobs):
+        runtime.check_interrupted()
         yield out
+        done += len(out)
         if progress:
-            progress(frames.stop, plan.frame_count)
+            progress(done, plan.frame_count)
 
 
 def _motion_to(motion: HeadMotion, device) -> HeadMotion:

@@ -57,6 +57,17 @@ def test_a_batch_is_its_pictures_one_by_one(network):
         torch.testing.assert_close(value, one_by_one, rtol=1e-3, atol=1e-3 * float(value.abs().max()))
 
 
+def test_only_the_wanted_outputs_are_computed():
+    module, _, _ = loading.load("pose_landmarks")
+    images = torch.rand(1, *module.input_size, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        everything, some = module(images), module(images, ("landmarks", "world"))
+    assert set(some) == {"landmarks", "world"}
+    for name, value in some.items():
+        torch.testing.assert_close(value, everything[name])
+    assert len(module._plan(("landmarks",))) < len(module._plan(tuple(everything)))
+
+
 def test_layers_come_from_the_given_namespace():
     made = []
 
