@@ -118,8 +118,10 @@ def _shape_mouth(delta, neutral, value) -> set[int]:
     half = (neutral[291, 0] - neutral[61, 0]) / 2
     for rows, upper in ((_UPPER_ROWS, True), (_LOWER_ROWS, False)):
         for number, row in enumerate(rows):
-            points = list(row)
-            across = _across(neutral, row)
+            # upper and lower rows share their ends, which move once
+            inside = slice(None) if upper else slice(1, -1)
+            points = list(row)[inside]
+            across = _across(neutral, row)[inside]
             outward = number / 3
             for name, sign in (("mouthSmileRight", -1), ("mouthSmileLeft", 1)):
                 pull = (across * sign).clamp_min(0) ** 1.6

@@ -32,7 +32,7 @@ class HeadField:
     step: px between nodes. nodes: float32 [h, w, 2] px. head: float32 [h, w], 1 where a node is bound to the skull.
     body: float32 [h, w], 1 where a node follows the shoulders, 0 where it is pinned. depth: float32 [h, w] px.
     jaw_weights: float32 [h * w, K], pull of the face contour's K points on every node.
-    pivot: float32 [3] px, the point that head rotation leaves in place.
+    pivot: float32 [3] px, the origin of head space in the picture; the motion's shift is the shift of this point.
     reach: float32 [h, w], above 0 where the figure is, one node wider than its matte.
     """
 
@@ -84,7 +84,6 @@ def build_head_field(view: View, neutral: torch.Tensor, triangles: torch.Tensor)
     matte = _matte_on_nodes(view.matte, nodes)
     figure = matte > 0.4
     face_depth, face = _face_depth(view.points, triangles, step, h, w)
-    pivot = place + size * facing @ torch.tensor([0.0, 2.0, 5.0])
     skull = _skull(nodes, size, facing, place)
     head = _head_weights(view, nodes, figure | face, face, skull, size)
     depth = solve_smooth(face.numpy(), face_depth.numpy(), np.ones((h, w), bool), pull=0.02, toward=skull.depth.numpy())
@@ -95,7 +94,7 @@ def build_head_field(view: View, neutral: torch.Tensor, triangles: torch.Tensor)
         body=_body_weights(view, nodes, figure),
         depth=torch.from_numpy(depth).float(),
         jaw_weights=_contour_weights(view.points, nodes, float(size)),
-        pivot=pivot,
+        pivot=place,
         reach=F.max_pool2d((matte > 0.01).float()[None, None], 3, 1, 1)[0, 0],
     )
 

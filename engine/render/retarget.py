@@ -12,7 +12,7 @@ import torch
 
 from ..geometry import face_regions as regions
 from ..geometry.face_regions import open_skin
-from ..geometry.pose import head_pose, rotation_matrix, rotation_vector, unpose
+from ..geometry.pose import head_pose, rigid_indices, rotation_matrix, rotation_vector, unpose
 from ..geometry.series import smooth
 from ..types import Identity, MotionTrack, RenderSettings
 from .baseline import Baseline, choose_baseline
@@ -74,9 +74,12 @@ def retarget(track: MotionTrack, identity: Identity, settings: RenderSettings) -
 
 def performer_shapes(track: MotionTrack) -> torch.Tensor:
     """The performer's face of every frame without its pose: float32 [T, 478, 3] cm."""
-    translation = torch.cat([track.translation, track.face_points.new_zeros(len(track), 1)], 1)
+    # the track keeps x and y of the translation; z follows from the skull points
+    index, weights = rigid_indices()
+    posed = track.scale[:, None, None] * (track.neutral[index] @ track.rotation.transpose(1, 2))
+    depth = ((track.face_points[:, index, 2] - posed[..., 2]) * weights).sum(1) / weights.sum()
+    translation = torch.cat([track.translation, depth[:, None]], 1)
     shapes = unpose(track.face_points, track.scale, track.rotation, translation)
-    shapes[..., 2] += (track.neutral[:, 2] - shapes[..., 2]).mean(1, keepdim=True)
     return shapes
 
 
