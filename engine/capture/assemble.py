@@ -9,15 +9,18 @@ import torch
 
 from ..geometry import face_regions as regions
 from ..geometry.pose import head_pose, rotation_matrix, unpose
-from ..geometry.series import fill_gaps, gap_age, smooth
+from ..geometry.series import fill_gaps, gap_age, smooth, smooth_adaptive
 from ..types import BODY_JOINTS, HAND_JOINTS, MotionTrack
 from .expression import NAMES, coefficients, gaze
 from .neutral import find_neutral
 
-POSE_WINDOW_S = 0.25
-SHAPE_WINDOW_S = 0.20
-FAST_WINDOW_S = 0.12
-"""Savitzky-Golay windows at smoothing 0.5: head pose, face shape, lips and lids (which must keep their peaks)."""
+POSE_WINDOWS_S = (0.20, 0.60)
+SHAPE_WINDOWS_S = (0.20, 0.60)
+FAST_WINDOWS_S = (0.10, 0.40)
+"""Savitzky-Golay windows at smoothing 0.5 while moving and while resting: head pose, face shape, lips and lids (which
+must keep their peaks)."""
+SMALL_FACE_PX = 160
+"""Landmarks of faces under this height are noisier in proportion: windows grow, at most to twice."""
 HOLD_S = 0.5
 """Gaps up to this long are bridged at falling confidence; beyond, confidence is 0 and the last face is held."""
 
@@ -59,9 +62,10 @@ def assemble_track(
     age = gap_age(known, rate)
     confidence = torch.where(known, seen.face_seen, 0.6 * (1 - age / HOLD_S).clamp(0, 1))
     neutral = find_neutral(points, known)
-    scale, rotation, translation = _smooth_pose(*head_pose(points, neutral.shape), rate, 2 * smoothing)
+    amount = 2 * smoothing * _noise_factor(points)
+    scale, rotation, translation = _smooth_pose(*head_pose(points, neutral.shape), rate, amount)
     shapes = unpose(points, *head_pose(points, neutral.shape))
-    shapes = _smooth_shape(shapes, rate, 2 * smoothing)
+    shapes = _smooth_shape(shapes, rate, amount)
     points = scale[:, None, None] * (shapes @ rotation.transpose(1, 2)) + translation[:, None]
     return MotionTrack(
         frame_rate=frame_rate,
@@ -74,7 +78,7 @@ def assemble_track(
         rotation=rotation,
         scale=scale,
         translation=translation[:, :2],
-        gaze=smooth(gaze(shapes, neutral.shape), rate, FAST_WINDOW_S * 2 * smoothing),
+        gaze=smooth_adaptive(gaze(shapes, neutral.shape), rate, *(window * amount for window in FAST_WINDOWS_S)),
         expression=coefficients(shapes, neutral.shape),
         expression_names=NAMES,
         body=_smooth_body(seen.body, rate, 2 * smoothing),
@@ -90,29 +94,35 @@ def assemble_track(
 def _smooth_pose(scale, rotation, translation, rate, amount):
     from scipy.spatial.transform import Rotation
 
-    window = POSE_WINDOW_S * amount
+    windows = [window * amount for window in POSE_WINDOWS_S]
     # unwrapped quaternions, normalised after smoothing: exact enough for neighbouring frames
     quaternion = torch.from_numpy(Rotation.from_matrix(rotation.double().numpy()).as_quat())
     flips = torch.where((quaternion[1:] * quaternion[:-1]).sum(1) < 0, -1.0, 1.0).cumprod(0)
     quaternion[1:] *= flips[:, None]
-    vector = Rotation.from_quat(smooth(quaternion, rate, window).numpy()).as_rotvec()
+    vector = Rotation.from_quat(smooth_adaptive(quaternion, rate, *windows).numpy()).as_rotvec()
     rotation = rotation_matrix(torch.from_numpy(vector).float())
-    return smooth(scale.log(), rate, window).exp(), rotation, smooth(translation, rate, window)
+    scale = smooth_adaptive(scale.log()[:, None], rate, *windows)[:, 0].exp()
+    return scale, rotation, smooth_adaptive(translation, rate, *windows)
 
 
 def _smooth_shape(shapes, rate, amount):
-    """Lips and lids get a short window, the rest a longer one."""
+    """Lips and lids get short windows, the rest longer ones."""
     fast = list(regions.INNER_LIP_UPPER + regions.INNER_LIP_LOWER)
     for upper, lower in regions.EYES:
         fast += upper + lower
-    out = smooth(shapes, rate, SHAPE_WINDOW_S * amount)
-    out[:, fast] = smooth(shapes[:, fast], rate, FAST_WINDOW_S * amount)
+    out = smooth_adaptive(shapes, rate, *(window * amount for window in SHAPE_WINDOWS_S))
+    out[:, fast] = smooth_adaptive(shapes[:, fast], rate, *(window * amount for window in FAST_WINDOWS_S))
     return out
+
+
+def _noise_factor(points: torch.Tensor) -> float:
+    height = float((points[:, :468, 1].amax(1) - points[:, :468, 1].amin(1)).median())
+    return min(2.0, max(1.0, SMALL_FACE_PX / max(height, 1.0)))
 
 
 def _smooth_body(body, rate, amount):
     out = body.clone()
-    out[..., :3] = smooth(body[..., :3], rate, POSE_WINDOW_S * amount)
+    out[..., :3] = smooth(body[..., :3], rate, POSE_WINDOWS_S[0] * amount)
     return out
 
 

@@ -7,6 +7,10 @@ import torch
 from scipy.signal import savgol_filter
 
 
+MOVES = (0.7, 1.8)
+"""Distance of the two curves in noise units at which a thing starts to count as moving, and fully does."""
+
+
 def smooth(values: torch.Tensor, frame_rate: float, window_s: float, order: int = 2) -> torch.Tensor:
     """Savitzky-Golay over time with a window in seconds; a window under four frames changes nothing."""
     window = int(round(window_s * frame_rate)) | 1
@@ -47,3 +51,27 @@ def gap_age(known: torch.Tensor, frame_rate: float) -> torch.Tensor:
     right = index[np.searchsorted(index, frames).clip(0, len(index) - 1)]
     left = index[(np.searchsorted(index, frames, side="right") - 1).clip(0)]
     return torch.from_numpy(np.minimum(abs(right - frames), abs(frames - left)) / frame_rate).float()
+
+
+def smooth_adaptive(values: torch.Tensor, frame_rate: float, short_s: float, long_s: float) -> torch.Tensor:
+    """Strong smoothing while a thing rests, weak smoothing while it moves, without lag.
+
+    values: [T, ..., C]; the last axis is one vector (a point, a rotation). Where the weakly smoothed curve leaves
+    the strongly smoothed one by more than the curve's own noise, something moves and the weak one is taken. The
+    same thought as the One-Euro filter (Casiez et al. 2012), for a clip that is known as a whole.
+    """
+    weak = smooth(values, frame_rate, short_s)
+    strong = smooth(values, frame_rate, long_s)
+    if len(values) < 8:
+        return weak
+    # second differences of a resting curve are noise: std of x[t-1] - 2 x[t] + x[t+1] is sqrt(6) times that of x
+    second = (values[2:] - 2 * values[1:-1] + values[:-2]).norm(dim=-1, keepdim=True) / 6**0.5
+    noise = second[:: max(1, len(second) // 4000)].median(0).values.clamp_min(1e-9)
+    apart = (weak - strong).norm(dim=-1, keepdim=True) / noise
+    moving = ((apart - MOVES[0]) / (MOVES[1] - MOVES[0])).clamp(0, 1)
+    reach = max(1, round(0.5 * long_s * frame_rate))
+    flat = moving.reshape(1, len(values), -1).transpose(1, 2)
+    flat = torch.nn.functional.max_pool1d(flat, 2 * reach + 1, 1, reach)
+    flat = torch.nn.functional.avg_pool1d(flat, 2 * reach + 1, 1, reach, count_include_pad=False)
+    moving = flat.transpose(1, 2).reshape(moving.shape)
+    return strong + moving * (weak - strong)

@@ -32,17 +32,24 @@ takes a smile out of a face that was photographed with one."""
 
 JAW_DEGREES = 18.0
 """Opening of the jaw at jawOpen = 1; people reach about 25 degrees."""
-MOUTH_POINTS = 468
+_MESH_POINTS = 468
 
 _UPPER_ROWS = (regions.INNER_LIP_UPPER, *regions.LIP_UPPER_ROWS, regions.OUTER_LIP_UPPER)
 _LOWER_ROWS = (regions.INNER_LIP_LOWER, *regions.LIP_LOWER_ROWS, regions.OUTER_LIP_LOWER)
+_UPPER_SHARE = 0.38
+"""Of the way between parted lips that the upper lip goes when they close; the lower lip goes the longer way."""
 _ROW_FADE = (1.0, 0.9, 0.75, 0.55)
 """Share of the inner lip's closing that each row takes, from the inside out: a lip that closes becomes fuller."""
+_ROLL = (0.5, 0.42, 0.32)
+"""The same for the other three rows and the rolling in of pressed lips."""
 # fmt: off
 # Rows of the face mesh above each eye: the fold of the lid, then the skin under the brow; right eye, left eye.
 _CREASE = ((247, 30, 29, 27, 28, 56, 190), (467, 260, 259, 257, 258, 286, 414))
 _UNDER_BROW = ((113, 225, 224, 223, 222, 221, 189), (342, 445, 444, 443, 442, 441, 413))
-_CHIN = (152, 175, 199, 200, 171, 396)
+_CHIN = (152, 175, 199, 200)
+_JAW_EDGE = (  # the row inside the lower half of the face's outline
+    227, 137, 177, 215, 138, 135, 169, 170, 140, 171, 447, 366, 401, 435, 367, 364, 394, 395, 369, 396,
+)
 _STILL = (  # nose, its wings, the sides of the eyes
     1, 2, 4, 5, 6, 168, 195, 197, 98, 327, 48, 278, 64, 294, 129, 358, 122, 351, 193, 417, 127, 356, 162, 389,
     21, 251, 54, 284, 103, 332, 67, 297, 109, 338, 10, 234, 454,
@@ -100,6 +107,7 @@ def _move_jaw(delta, neutral, value) -> set[int]:
             weight[list(row)] = middle + (0.5 - middle) * side
     oval = [point for point in regions.FACE_OVAL if neutral[point, 1] > neutral[[93, 323], 1].mean()]
     top, full = neutral[[93, 323], 1].mean(), neutral[[172, 397], 1].mean()
+    oval += _JAW_EDGE
     weight[oval] = _ease((neutral[oval, 1] - top) / (full - top))
     weight[list(_CHIN)] = 1
     moved = weight.nonzero()[:, 0]
@@ -114,7 +122,6 @@ def _move_jaw(delta, neutral, value) -> set[int]:
 
 def _shape_mouth(delta, neutral, value) -> set[int]:
     """Smile, pucker and width of the lips."""
-    middle = neutral[list(regions.MOUTH_CORNERS)].mean(0)
     half = (neutral[291, 0] - neutral[61, 0]) / 2
     for rows, upper in ((_UPPER_ROWS, True), (_LOWER_ROWS, False)):
         for number, row in enumerate(rows):
@@ -135,12 +142,18 @@ def _shape_mouth(delta, neutral, value) -> set[int]:
             # a wide open mouth is narrower than a closed one
             delta[:, points, 0] -= value["jawOpen"][:, None] * 0.55 * across
             pucker = value["mouthPucker"][:, None]
-            delta[:, points, 0] -= pucker * 0.42 * half * across
+            delta[:, points, 0] -= pucker * 0.38 * half * across
             forward = (1 - 0.45 * across.abs() ** 2) * (0.75 + 0.25 * (1 - outward))
             delta[:, points, 2] -= pucker * 0.65 * forward
-            # the corners gather to the height of the middle; the lips become fuller
-            delta[:, points, 1] += pucker * 0.5 * (middle[1] - neutral[points, 1]) * across.abs() ** 2
+            # the lips become fuller
             delta[:, points, 1] += pucker * (-0.16 if upper else 0.18) * outward * (1 - 0.6 * across.abs())
+    # puckered lips lie on a level line: their corners gather at the height of their middle
+    now = neutral + delta
+    middle = now[:, 13, 1] + _UPPER_SHARE * (now[:, 14, 1] - now[:, 13, 1])
+    level = value["mouthPucker"] * (middle - now[:, list(regions.MOUTH_CORNERS), 1].mean(1))
+    for rows, inside in ((_UPPER_ROWS, slice(None)), (_LOWER_ROWS, slice(1, -1))):
+        for row in rows:
+            delta[:, list(row)[inside], 1] += level[:, None] * _across(neutral, row)[inside] ** 2
     return {point for row in (*_UPPER_ROWS, *_LOWER_ROWS) for point in row}
 
 
@@ -160,21 +173,19 @@ def _raise_cheeks(delta, neutral, value) -> set[int]:
 
 def _close_mouth(delta, neutral, value) -> None:
     """Brings the lips together, exactly at mouthClose = 1, and rolls them in for mouthPress."""
-    press = value["mouthPress"].clamp(0, 1)
-    close = torch.maximum(value["mouthClose"].clamp(0, 1), press)[:, None, None]
+    press = value["mouthPress"].clamp(0, 1)[:, None, None]
+    close = torch.maximum(value["mouthClose"].clamp(0, 1)[:, None, None], press)
     now = neutral + delta
-    inner_upper, inner_lower = list(regions.INNER_LIP_UPPER), list(regions.INNER_LIP_LOWER)
-    gap = now[:, inner_lower] - now[:, inner_upper]
-    seam = now[:, inner_upper] + 0.38 * gap  # the lower lip goes the longer way
-    for row, fade in zip(_UPPER_ROWS, _ROW_FADE, strict=True):
-        delta[:, list(row)] += close * fade * 0.38 * gap
-    for row, fade in zip(_LOWER_ROWS, _ROW_FADE, strict=True):
-        delta[:, list(row)] -= close * fade * 0.62 * gap
+    gap = now[:, list(regions.INNER_LIP_LOWER)] - now[:, list(regions.INNER_LIP_UPPER)]
+    seam = now[:, list(regions.INNER_LIP_UPPER)] + _UPPER_SHARE * gap
+    for rows, way in ((_UPPER_ROWS, _UPPER_SHARE * gap), (_LOWER_ROWS, (_UPPER_SHARE - 1) * gap)):
+        for row, fade in zip(rows, _ROW_FADE, strict=True):
+            delta[:, list(row)] += close * fade * way
     now = neutral + delta
     for rows in (_UPPER_ROWS, _LOWER_ROWS):
-        for row, share in zip(rows[1:], (0.5, 0.42, 0.32), strict=True):
+        for row, share in zip(rows[1:], _ROLL, strict=True):
             inside = list(row[1:-1])
-            delta[:, inside] += press[:, None, None] * share * (seam[:, 1:-1] - now[:, inside])
+            delta[:, inside] += press * share * (seam[:, 1:-1] - now[:, inside])
 
 
 def _move_eyes(delta, neutral, value) -> set[int]:
@@ -188,7 +199,7 @@ def _move_eyes(delta, neutral, value) -> set[int]:
         bow = (1 - _across(neutral, upper).abs() ** 2)[1:-1]
         up, low = list(upper[1:-1]), list(lower[1:-1])
         delta[:, low, 1] += (-0.07 * smile + 0.12 * gaze[:, 1].clamp_min(0))[:, None] * bow
-        delta[:, up, 1] += (0.03 * smile - 0.20 * value["eyeWide"] + 0.42 * gaze[:, 1])[:, None] * bow
+        delta[:, up, 1] += (0.03 * smile - 0.20 * value["eyeWide"] + 0.30 * gaze[:, 1])[:, None] * bow
         travel = (neutral + delta)[:, low] - (neutral + delta)[:, up]
         delta[:, up] += blink[:, None, None] * travel
         travel = blink * travel[..., 1].mean(1) + delta[:, up, 1].mean(1) * (1 - blink)
@@ -227,7 +238,7 @@ def _move_brows(delta, neutral, value) -> set[int]:
 def _spread(delta, neutral, handles) -> None:
     """Lets the skin between the handles follow them, in place: the smoothest surface over the mesh."""
     triangles = regions.open_skin()
-    count = MOUTH_POINTS
+    count = _MESH_POINTS
     stiffness = torch.zeros(count, count, dtype=torch.float64)
     for a, b in ((0, 1), (1, 2), (2, 0)):
         first, second = triangles[:, a], triangles[:, b]

@@ -11,6 +11,10 @@ import torch
 from ..geometry import face_regions as regions
 
 
+NOISE_GAP = 0.02
+"""Gap between the lips, in mouth widths, up to which a mouth counts as closed."""
+
+
 def close_lips(delta, unposed, driver, character, strength) -> None:
     """Makes the gap between the lips the driver's gap times the size ratio, in place; lips that touch, touch.
 
@@ -22,7 +26,10 @@ def close_lips(delta, unposed, driver, character, strength) -> None:
     touching = (torch.quantile(sample_rows(gap), 0.08, dim=0) + 0.008 * width).clamp(max=0.06 * float(width))
     ratio = distance(character, 33, 263) / distance(driver, 33, 263)
     ratio = (ratio * (distance(character, *regions.MOUTH_CORNERS) / width)).sqrt().clamp(0.5, 1.8)
-    wanted = (gap - touching).clamp_min(0) * ratio * strength
+    wanted = (gap - touching).clamp_min(0)
+    # lips that are apart by less than the landmarks' noise everywhere are closed lips, not a dashed line
+    widest = wanted.amax(1, keepdim=True) / width
+    wanted = wanted * ((widest - NOISE_GAP) / NOISE_GAP).clamp(0, 1) * ratio * strength
     present = character[lower, 1] + delta[:, lower, 1] - character[upper, 1] - delta[:, upper, 1]
     error = wanted - present
     share = torch.where(error < 0, 0.35, 0.1)  # of the upper lip: the jaw does the rest

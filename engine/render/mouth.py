@@ -67,11 +67,11 @@ class Mouth:
         colour = _over(colour, gum[:, None] * 0.5, ((low_v - 0.16) / 0.06).clamp(0, 1))
         colour = _over(colour, gum[:, None] * 0.8, ((-0.16 - v) / 0.06).clamp(0, 1))
         lower, lower_line = _teeth(u, low_v, LOWER_TOOTH_WIDTHS, edge=0.04, height=0.30, upper=False)
-        colour = _over(colour, self.teeth[:, None] * (0.78 * lower_line)[None], lower)
+        colour = _over(colour, self.teeth[:, None] * (0.85 * lower_line)[None], lower)
         upper, upper_line = _teeth(u, v, TOOTH_WIDTHS, edge=0.10, height=0.42, upper=True)
         colour = _over(colour, self.teeth[:, None] * upper_line[None], upper)
         # the lips shade what lies behind them, the corners most
-        shade = 0.45 + 0.55 * (1 - torch.exp(-under_lip.clamp_min(0) / 0.10))
+        shade = 0.6 + 0.4 * (1 - torch.exp(-under_lip.clamp_min(0) / 0.10))
         shade = shade * (0.7 + 0.3 * (1 - torch.exp(-over_lip.clamp_min(0) / 0.08)))
         shade = shade * (1 - 0.75 * (u.abs() / 1.0).clamp(0, 1) ** 3)
         colour = colour * shade[None]
@@ -127,11 +127,11 @@ def build_mouth(image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeba
     flesh = lips.median(1).values
     white = _eye_white(image, points)
     skin = sample(image, points[[50, 280, 151], :2]).median(1).values
-    # teeth are a little warmer and darker than the white of the eye and never far brighter than the skin
+    # teeth are a little warmer than the white of the eye and a little brighter than the skin around them
     teeth = white * torch.tensor([1.0, 0.965, 0.90])
     luma = torch.tensor([0.2126, 0.7152, 0.0722])
-    brightest = (1.25 * (skin @ luma)).clamp(max=0.92)
-    teeth = teeth * (brightest / (teeth @ luma).clamp_min(1e-3)).clamp(0.75 if float(skin @ luma) > 0.2 else 0.5, 1.15)
+    wanted = (1.15 * (skin @ luma)).clamp(0.12, 0.85)
+    teeth = teeth * (wanted / (teeth @ luma).clamp_min(1e-3)).clamp(0.6, 1.5)
     cavity = flesh * torch.tensor([0.26, 0.16, 0.16])
     upper, lower = points[list(regions.INNER_LIP_UPPER), :2], points[list(regions.INNER_LIP_LOWER), :2]
     gap = float((lower - upper)[3:8].norm(dim=1).mean())
