@@ -10,16 +10,18 @@ from ..engine.errors import MediaError
 from .progress import ProgressBars
 
 
-def run_demo(options, animate: Callable) -> int:
-    """options: of the command line. animate(options): runs the pipeline and returns an exit status."""
+def run_demo(options, animate: Callable, seconds: float | None = None) -> int:
+    """options: of the command line. animate(options): runs the pipeline and returns an exit status. seconds: of the
+    sample, None = all of it.
+    """
     began = time.perf_counter()
     if options.sample_only:
-        sample = make_sample(options.sample_only)
+        sample = make_sample(options.sample_only, seconds)
         print("\n".join(str(path) for path in sample.files))
         return 0
     _make_folder(options.output.parent)
     if not (options.motion and options.character):
-        sample = make_sample(options.output.parent / "sample")
+        sample = make_sample(options.output.parent / "sample", seconds)
         options.motion = options.motion or sample.performance
         options.character = options.character or [sample.hopper]
     options.sheet = options.sheet or options.output.with_suffix(".png")
@@ -31,15 +33,16 @@ def run_demo(options, animate: Callable) -> int:
     return status
 
 
-def make_sample(folder: Path):
+def make_sample(folder: Path, seconds: float | None = None):
     """The sample in a folder, made if it is not there yet."""
-    from ..engine.performance import find_sample, write_sample
+    from ..engine.performance import SECONDS, find_sample, write_sample
 
     _make_folder(folder)
-    sample = find_sample(folder)
+    seconds = seconds or SECONDS
+    sample = find_sample(folder, seconds)
     if sample is None:
         with ProgressBars() as bars:
-            sample = write_sample(folder, progress=lambda done, total: bars.update("sample", done, total))
+            sample = write_sample(folder, seconds, lambda done, total: bars.update("sample", done, total))
     return sample
 
 

@@ -17,7 +17,9 @@ from .follow_face import FaceFollower
 
 BATCH = 8
 CLOSE_UP = 0.36
-"""A face higher than this share of the frame is a close-up: the body networks have nothing to add."""
+"""A face higher than this share of the frame is a close-up: the body networks only look for the shoulders."""
+CLOSE_UP_STRIDE = 2
+"""In a close-up the body is read this many times more rarely."""
 
 
 def extract_track(clip: Clip, *, smoothing: float = 0.5, progress: Progress | None = None) -> MotionTrack:
@@ -36,14 +38,14 @@ def extract_track(clip: Clip, *, smoothing: float = 0.5, progress: Progress | No
         count = len(batch)
         batch_joints, batch_world = torch.zeros(count, BODY_JOINTS, 5), torch.zeros(count, BODY_JOINTS, 3)
         batch_read = torch.zeros(count, dtype=torch.bool)
-        if not _is_close_up(faces, presence, clip):
-            for i in range(count):
-                if (done + i) % stride == 0:
-                    found = body.read(batch.frames[i])
-                    joint_now = face_region(found[0]) if found else None
-                    if found:
-                        batch_joints[i], batch_world[i] = found
-                        batch_read[i] = True
+        every = stride * (CLOSE_UP_STRIDE if _is_close_up(faces, presence, clip) else 1)
+        for i in range(count):
+            if (done + i) % every == 0:
+                found = body.read(batch.frames[i])
+                joint_now = face_region(found[0]) if found else None
+                if found:
+                    batch_joints[i], batch_world[i] = found
+                    batch_read[i] = True
         points, seen = follower.read(batch.frames, [joint_now] * count)
         for store, value in zip(
             (faces, presence, joints, world, read, times),

@@ -32,6 +32,8 @@ takes a smile out of a face that was photographed with one."""
 
 JAW_DEGREES = 18.0
 """Opening of the jaw at jawOpen = 1; people reach about 25 degrees."""
+_JAW_GLIDE = (0.5, -0.9)
+"""cm down and away that the joint of the jaw glides over that opening."""
 _MESH_POINTS = 468
 
 _UPPER_ROWS = (regions.INNER_LIP_UPPER, *regions.LIP_UPPER_ROWS, regions.OUTER_LIP_UPPER)
@@ -111,12 +113,13 @@ def _move_jaw(delta, neutral, value) -> set[int]:
     weight[oval] = _ease((neutral[oval, 1] - top) / (full - top))
     weight[list(_CHIN)] = 1
     moved = weight.nonzero()[:, 0]
-    angle = value["jawOpen"][:, None] * weight[moved] * JAW_DEGREES * torch.pi / 180
+    opening = value["jawOpen"][:, None] * weight[moved]
+    angle = opening * JAW_DEGREES * torch.pi / 180
     offset = neutral[moved] - hinge
     sine, cosine = angle.sin(), angle.cos() - 1
-    # the chin goes down and back: from the axis forward (-z) to downward (+y)
-    delta[:, moved, 1] += offset[:, 1] * cosine - offset[:, 2] * sine
-    delta[:, moved, 2] += offset[:, 1] * sine + offset[:, 2] * cosine
+    # the turn takes the chin down and back; meanwhile the joint glides down and forward
+    delta[:, moved, 1] += offset[:, 1] * cosine - offset[:, 2] * sine + _JAW_GLIDE[0] * opening
+    delta[:, moved, 2] += offset[:, 1] * sine + offset[:, 2] * cosine + _JAW_GLIDE[1] * opening
     return set(oval) | set(_CHIN)
 
 
