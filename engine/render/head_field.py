@@ -11,17 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import gaussian_filter
 
 from ..geometry import face_regions as regions
 from ..geometry.fill import pull_push, solve_smooth
 from ..geometry.pose import head_pose
 from ..geometry.raster import rasterise
-from ..geometry.sampling import sample_each
+from ..geometry.sampling import sample, sample_each
 from ..types import View
 
 SKULL_CENTRE = (0.0, -2.5, 2.5)
 SKULL_RADII = (8.8, 11.5, 10.5)
 """Ellipsoid around the canonical face, cm in head space: an adult skull with hair. Chosen by eye."""
+DEPTH_BLUR_CM = 0.9
 INVERSION_STEPS = 6
 
 
@@ -44,6 +46,10 @@ class HeadField:
     jaw_weights: torch.Tensor
     pivot: torch.Tensor
     reach: torch.Tensor
+
+    def depth_at(self, points: torch.Tensor) -> torch.Tensor:
+        """Depth px at places [n, 2] px of the picture: float32 [n]."""
+        return sample(self.depth[None], points / self.step + 0.5)[0]
 
     def forward(self, rotation, scale, shift, torso, contour_delta) -> torch.Tensor:
         """Displacement of every node: float32 [B, h, w, 2] px.
@@ -87,6 +93,8 @@ def build_head_field(view: View, neutral: torch.Tensor, triangles: torch.Tensor)
     skull = _skull(nodes, size, facing, place)
     head = _head_weights(view, nodes, figure | face, face, skull, size)
     depth = solve_smooth(face.numpy(), face_depth.numpy(), np.ones((h, w), bool), pull=0.02, toward=skull.depth.numpy())
+    # a steep flank would fold when the head turns: the smooth field carries soft depth only
+    depth = gaussian_filter(depth, DEPTH_BLUR_CM * float(size) / step, mode="nearest")
     return HeadField(
         step=step,
         nodes=nodes,

@@ -18,10 +18,10 @@ def people(hopper, collins, acting):
 
 @pytest.fixture(scope="module")
 def talking(people, acting):
-    """name -> (track, frames): the mouth opens and shuts."""
+    """name -> (track, frames): the mouth opens as in speech and shuts."""
     found = {}
     for name, (identity, driver) in people.items():
-        track = acting.perform(driver, acting.jaw_open(driver, 1.6 * acting.swell()))
+        track = acting.perform(driver, acting.jaw_open(driver, acting.swell()))
         found[name] = track, acting.render(track, identity)
     return found
 
@@ -140,7 +140,9 @@ def test_strengths_scale_the_motion_down_to_none(people, acting):
 
     def measured(**strengths):
         points = acting.find_face(acting.render(track, identity, **strengths)[acting.held])
-        return acting.lip_gap(points), float(angles(head_pose(points[None], identity.neutral)[1])[0, 2])
+        points = points[None]
+        rolls = [angles(head_pose(found, identity.neutral)[1])[0, 2] for found in (points, identity.view.points[None])]
+        return acting.lip_gap(points[0]), float(rolls[0] - rolls[1])
 
     gap, roll = measured()
     assert measured(expression_strength=0)[0] < 0.02 < 0.1 < gap
@@ -174,11 +176,7 @@ def test_a_large_move_keeps_the_face_in_the_picture(people, acting):
     swell = acting.swell()
     track = acting.perform(driver, rotation=acting.turn(80 * swell), shift=swell[:, None] * torch.tensor([900.0, 300.0]))
     frames = acting.render(track, identity)
-    skin = hopper_skin(identity)
-    difference = (frames[acting.held].float() - skin).abs().mean(-1) < 20
-    assert difference.float().mean() > 0.02
-
-
-def hopper_skin(identity):
-    cheek = identity.view.points[[50, 280, 151], :2].int()
-    return identity.view.image[cheek[:, 1], cheek[:, 0]].float().mean(0)
+    points = acting.find_face(frames[acting.held])[:468, :2]
+    assert points.min() > -10 and points.max() < 410
+    height = points[:, 1].max() - points[:, 1].min()
+    assert height > 0.8 * (identity.view.points[152, 1] - identity.view.points[10, 1])
