@@ -49,7 +49,8 @@ def extract_track(clip: Clip, *, smoothing: float = 0.5, progress: Progress | No
         points, seen = follower.read(batch.frames, [joint_now] * count)
         for store, value in zip(
             (faces, presence, joints, world, read, times),
-            (points, seen, batch_joints, batch_world, batch_read, batch.times),
+            # a copy: what the decoding thread allocated must not stay, or its memory pool cannot be reused
+            (points, seen, batch_joints, batch_world, batch_read, batch.times.clone()),
             strict=True,
         ):
             store.append(value)

@@ -82,6 +82,9 @@ def unfold(delta, character, triangles, steps: int = 6) -> None:
     neighbours = neighbours / neighbours.sum(1, keepdim=True).clamp_min(1)
     fixed = torch.zeros(len(character), dtype=torch.bool)
     fixed[list(regions.INNER_LIP_UPPER + regions.INNER_LIP_LOWER)] = True
+    fixed[list(regions.MOUTH_CORNERS)] = True
+    for row in (*regions.LIP_UPPER_ROWS, *regions.LIP_LOWER_ROWS):
+        fixed[[row[0], row[-1]]] = True
     for upper, lower in regions.EYES:
         fixed[list(upper + lower)] = True
     for _ in range(steps):
@@ -110,7 +113,7 @@ def close_lids(delta, unposed, driver, character, strength) -> torch.Tensor:
         up, low = list(upper[1:-1]), list(lower[1:-1])
         opening = (unposed[:, low, 1] - unposed[:, up, 1]).mean(1)
         rest = (driver[low, 1] - driver[up, 1]).mean().clamp_min(0.1)
-        shut = torch.quantile(sample_rows(opening[:, None]), 0.01).clamp(0, 0.3 * float(rest))
+        shut = torch.quantile(sample_rows(opening[:, None]), 0.01).clamp(0, 0.4 * float(rest))
         ratio = ((opening - shut) / (rest - shut)).clamp(0, 1.6)
         ratio = (1 + (ratio - 1) * strength).clamp(0, 1.8)
         own = (character[low, 1] - character[up, 1]).clamp_min(0)

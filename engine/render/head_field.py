@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from ..geometry import face_regions as regions
 from ..geometry.fill import pull_push, solve_smooth
@@ -24,7 +24,9 @@ SKULL_CENTRE = (0.0, -2.5, 2.5)
 SKULL_RADII = (8.8, 11.5, 10.5)
 """Ellipsoid around the canonical face, cm in head space: an adult skull with hair. Chosen by eye."""
 DEPTH_BLUR_CM = 0.9
-INVERSION_STEPS = 6
+MAX_DEPTH_SLOPE = 1.5
+"""Depth per distance of the smooth field: below 1 / sin(40 degrees), so that turns up to there keep it one-to-one."""
+INVERSION_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def build_head_field(view: View, neutral: torch.Tensor, triangles: torch.Tensor)
     head = _head_weights(view, nodes, figure | face, face, skull, size)
     depth = solve_smooth(face.numpy(), face_depth.numpy(), np.ones((h, w), bool), pull=0.02, toward=skull.depth.numpy())
     # a steep flank would fold when the head turns: the smooth field carries soft depth only
+    depth = limit_slope(depth, MAX_DEPTH_SLOPE * step)
     depth = gaussian_filter(depth, DEPTH_BLUR_CM * float(size) / step, mode="nearest")
     return HeadField(
         step=step,
@@ -105,6 +108,20 @@ def build_head_field(view: View, neutral: torch.Tensor, triangles: torch.Tensor)
         pivot=place,
         reach=F.max_pool2d((matte > 0.01).float()[None, None], 3, 1, 1)[0, 0],
     )
+
+
+def limit_slope(depth: np.ndarray, most: float) -> np.ndarray:
+    """The deepest grid that is nowhere deeper than `depth` and rises by at most `most` per node."""
+    out = depth.copy()
+    steps = [(dy, dx, most * (dy * dy + dx * dx) ** 0.5) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
+    for _ in range(sum(depth.shape)):
+        padded = np.pad(out, 1, mode="edge")
+        h, w = depth.shape
+        lower = np.min([padded[1 + dy : 1 + dy + h, 1 + dx : 1 + dx + w] + rise for dy, dx, rise in steps], axis=0)
+        if not (lower < out - 1e-6).any():
+            break
+        out = np.minimum(out, lower)
+    return out
 
 
 def _matte_on_nodes(matte: torch.Tensor, nodes: torch.Tensor) -> torch.Tensor:
@@ -171,8 +188,10 @@ def _head_weights(view, nodes, figure, face, skull, size) -> torch.Tensor:
     free_of_head = figure & ((y > shoulder) | (skull.reach > 2.2)) & ~bound
     known = (bound | free_of_head).numpy()
     weight = solve_smooth(known, bound.double().numpy(), figure.numpy() | known)
-    weight = torch.from_numpy(weight).float()
-    return pull_push(weight[None], (figure | face).float())[0].clamp(0, 1)
+    # beside the figure the nearest weight goes on: a moved head looks up places outside of its own outline
+    nearest = distance_transform_edt(~(figure.numpy() | known), return_distances=False, return_indices=True)
+    weight = gaussian_filter(weight[tuple(nearest)], 1.0, mode="nearest")
+    return torch.from_numpy(weight).float().clamp(0, 1)
 
 
 def _body_weights(view, nodes, figure) -> torch.Tensor:

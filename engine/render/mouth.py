@@ -9,7 +9,7 @@ Mouth coordinates: u along the line between the corners (-1..1), v downwards in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +23,8 @@ from .eyes import Eyeball, _polygon_mask
 TOOTH_WIDTHS = (8.5, 6.5, 7.5, 7.0, 7.0)
 LOWER_TOOTH_WIDTHS = (5.3, 5.8, 6.8, 7.0, 7.0)
 HALF_MOUTH = 25.0
+PARTING = 0.85
+"""Share of the way from the upper to the lower lip at which what a picture shows changes from skull to jaw."""
 SHOWN_GAP = 0.12
 """Inner lip gap over mouth width from which a picture counts as showing the inside of the mouth."""
 
@@ -33,6 +35,7 @@ class Mouth:
 
     centre: float32 [2]. across: float32 [2], unit vector from corner 61 to corner 291. half: half width, px.
     teeth, cavity, flesh: float32 [3] colours. shown: float32 [h, w] mask of what the picture shows, at `origin`.
+    parting: float32 [K, 2] u, v of the line above which that belongs to the upper jaw.
     """
 
     centre: torch.Tensor
@@ -43,6 +46,7 @@ class Mouth:
     flesh: torch.Tensor
     shown: torch.Tensor | None
     origin: torch.Tensor
+    parting: torch.Tensor
 
     def coordinates(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mouth coordinates u, v [n] of positions [n, 2] px."""
@@ -76,12 +80,27 @@ class Mouth:
         shade = shade * (1 - 0.75 * (u.abs() / 1.0).clamp(0, 1) ** 3)
         colour = colour * shade[None]
         if self.shown is not None:
-            below = torch.stack([-self.across[1], self.across[0]])
-            lower_part = torch.sigmoid((v - 0.5 * drop) / 0.05)[:, None]
-            own = positions - lower_part * jaw[:, None] * below
-            mask = sample(self.shown[None], own - self.origin)
-            colour = _over(colour, sample(image[:3], own, mode="bilinear"), mask[0])
+            colour = self._shown_over(colour, positions, jaw, u, v, image)
         return colour.clamp(0, 1)
+
+    def _shown_over(self, colour, positions, jaw, u, v, image) -> torch.Tensor:
+        """What the picture shows of the mouth: its upper part rides on the skull, its lowest part on the jaw."""
+        below = torch.stack([-self.across[1], self.across[0]])
+        parting = _between(self.parting, u)
+        for offset, side in ((torch.zeros_like(jaw), -1.0), (jaw, 1.0)):
+            own = positions - offset[:, None] * below
+            beyond = side * (v - offset / self.half - parting)
+            mask = sample(self.shown[None], own - self.origin)[0] * (beyond / 0.04 + 0.5).clamp(0, 1)
+            colour = _over(colour, sample(image[:3], own), mask)
+        return colour
+
+
+def _between(line: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """v of a line [K, 2] (u ascending, v) at u [n], ends held."""
+    number = torch.bucketize(u, line[:, 0].contiguous()).clamp(1, len(line) - 1)
+    a, b = line[number - 1], line[number]
+    part = ((u - a[:, 0]) / (b[:, 0] - a[:, 0]).clamp_min(1e-6)).clamp(0, 1)
+    return a[:, 1] + part * (b[:, 1] - a[:, 1])
 
 
 def _over(under, colour, alpha):
@@ -142,7 +161,12 @@ def build_mouth(image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeba
         size = (polygon.amax(0) - origin).ceil() + 3
         mask = _polygon_mask(polygon - origin, int(size[1]), int(size[0]))
         shown = F.avg_pool2d(1 - F.max_pool2d(1 - mask[None, None], 3, 1, 1), 3, 1, 1)[0, 0]
-    return Mouth((right + left) / 2, (left - right) / width, width / 2, teeth, cavity, flesh, shown, origin)
+    mouth = Mouth(
+        (right + left) / 2, (left - right) / width, width / 2, teeth, cavity, flesh, shown, origin, torch.zeros(0, 2)
+    )
+    # an open mouth in a picture mostly shows upper teeth: they end close above the lower lip
+    line = torch.stack(mouth.coordinates(upper + PARTING * (lower - upper)), 1)
+    return replace(mouth, parting=line[line[:, 0].argsort()])
 
 
 def _eye_white(image, points) -> torch.Tensor:

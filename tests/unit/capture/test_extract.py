@@ -114,6 +114,13 @@ def test_one_frame_is_a_clip(face_picture, capture, acting):
     assert track.neutral.isfinite().all()
 
 
+def test_capture_is_the_same_every_time(followed):
+    clip, first, _ = followed
+    second = extract_track(clip)
+    for name in ("face_points", "body", "rotation", "translation", "gaze"):
+        assert torch.equal(getattr(first, name), getattr(second, name)), name
+
+
 def test_capture_can_be_interrupted(waving, capture):
     class Stop(Exception):
         pass

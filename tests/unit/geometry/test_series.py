@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from motion_control.engine.geometry.series import fill_gaps, gap_age, smooth
+from motion_control.engine.geometry.series import fill_gaps, gap_age, smooth, smooth_adaptive
 
 
 def test_slow_motion_passes_unchanged():
@@ -24,6 +24,26 @@ def test_the_window_is_in_seconds():
     noise = torch.randn(600, generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(smooth(noise, 60, 0.15), smooth(noise, 30, 0.3))
     assert not torch.equal(smooth(noise, 60, 0.3), smooth(noise, 30, 0.3))
+
+
+def test_adaptive_smoothing_calms_rest_and_keeps_motion():
+    """A point rests with noise, jumps by 20 within four frames, and rests again."""
+    t = torch.arange(120) / 30
+    noise = torch.randn(120, 2, generator=torch.Generator().manual_seed(3))
+    jump = 20 * ((t - 2) / 0.13 + 0.5).clamp(0, 1)
+    path = torch.stack([jump, torch.zeros(120)], 1)
+    out = smooth_adaptive(path + noise, 30, 0.1, 0.6)
+    resting = (t < 1.4) | (t > 2.6)
+    assert (out - path)[resting].std() < 0.5 * noise[resting].std()
+    assert (out[:, 0] - smooth(path + noise, 30, 0.1)[:, 0])[57:64].abs().max() < 1
+    assert abs(float((out[:, 0] > 10).nonzero()[0]) - 60) <= 1  # no lag
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 20])
+def test_adaptive_smoothing_passes_slow_motion_and_short_series(count):
+    t = torch.arange(count, dtype=torch.float64)
+    values = torch.stack([3 * t, 100 - t, t * 0], 1)[:, None].expand(-1, 4, 3)
+    torch.testing.assert_close(smooth_adaptive(values, 30, 0.2, 0.6), values, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8])

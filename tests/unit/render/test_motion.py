@@ -174,8 +174,8 @@ def test_a_large_move_keeps_the_face_in_the_picture(people, acting):
     """A driver who walks out of the frame and turns right round."""
     identity, driver = people["hopper"]
     swell = acting.swell()
-    track = acting.perform(driver, rotation=acting.turn(80 * swell), shift=swell[:, None] * torch.tensor([900.0, 300.0]))
-    frames = acting.render(track, identity)
+    shift = swell[:, None] * torch.tensor([900.0, 300.0])
+    frames = acting.render(acting.perform(driver, rotation=acting.turn(80 * swell), shift=shift), identity)
     points = acting.find_face(frames[acting.held])[:468, :2]
     assert points.min() > -10 and points.max() < 410
     height = points[:, 1].max() - points[:, 1].min()
