@@ -98,10 +98,12 @@ class MotionTrack:
     """What a performer does, frame by frame. T frames, times relative to the window.
 
     frame_rate, width, height: of the reference. times: float64 [T].
-    face_points: float32 [T, 478, 3] px (z in px). face_confidence: float32 [T] 0..1 (0 = not seen; points are filled in).
+    face_points: float32 [T, 478, 3] px (z in px). face_confidence: float32 [T] 0..1
+    (0 = not seen; points are filled in).
     neutral: float32 [478, 3], the performer's neutral face in head space (see `engine.geometry.pose`).
     rotation: float32 [T, 3, 3], scale: float32 [T], translation: float32 [T, 2]: points ~ scale * R @ neutral + t.
-    gaze: float32 [T, 2, 2], iris offset (x right, y down) of the right eye, left eye in eye widths, relative to neutral.
+    gaze: float32 [T, 2, 2], iris offset (x right, y down) of the right and the left eye in eye widths, relative
+    to neutral.
     expression: float32 [T, E] with names in `expression_names`, 0..1 (see capture.expression).
     body: float32 [T, 33, 5] px x, y, z, visibility 0..1, presence; body_world: float32 [T, 33, 3] metres, hip origin.
     hands: float32 [T, 2, 21, 3] px, right hand first; hand_confidence: float32 [T, 2].

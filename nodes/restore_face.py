@@ -50,9 +50,7 @@ def restored(images, identity, strength: float):
 
     result = images.clone()
     done = 0
-    frames = restore.restore_faces(
-        taken(), identity, strength=strength, progress=NodeProgress(), total=len(images)
-    )
+    frames = restore.restore_faces(taken(), identity, strength=strength, progress=NodeProgress(), total=len(images))
     for batch in frames:
         for frame in batch.cpu():
             changed = (frame != before.pop(0)).any(-1)

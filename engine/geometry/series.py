@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from scipy.signal import savgol_filter
 
-
 MOVES = (0.5, 1.4)
 """Distance of the two curves in noise units at which a thing starts to count as moving, and fully does."""
 

@@ -45,7 +45,9 @@ def choose_baseline(
     best = float(distance.min())
     if best > SAME_PERSON_CM:
         at = track.anchor
-        return Baseline(track.neutral, track.rotation[at], track.scale[at], track.translation[at], torch.zeros(2, 2), at)
+        return Baseline(
+            track.neutral, track.rotation[at], track.scale[at], track.translation[at], torch.zeros(2, 2), at
+        )
     order = distance.argsort()[:MOST_FRAMES]
     order = order[distance[order] < best + 0.02]
     at = int(order[0])

@@ -59,7 +59,7 @@ _MOVES = (
 
 
 def read_prompt(prompt: str) -> Shot:
-    """Finds shot words; everything else is returned in `unused`. A move may carry a speed word before it or after it."""
+    """Finds shot words; everything else is returned in `unused`. A speed word may stand on either side of a move."""
     rest, used = prompt.lower(), []
     zoom, pan, speed, framing, handheld = 0.0, [0.0, 0.0], 1.0, None, False
     speeds = "|".join(SPEEDS)

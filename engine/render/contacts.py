@@ -10,7 +10,6 @@ import torch
 
 from ..geometry import face_regions as regions
 
-
 NOISE_GAP = 0.02
 """Gap between the lips, in mouth widths, up to which a mouth counts as closed."""
 
@@ -37,7 +36,7 @@ def close_lips(delta, unposed, driver, character, strength) -> None:
         ((regions.INNER_LIP_UPPER, *regions.LIP_UPPER_ROWS, regions.OUTER_LIP_UPPER), -share * error),
         ((regions.INNER_LIP_LOWER, *regions.LIP_LOWER_ROWS, regions.OUTER_LIP_LOWER), (1 - share) * error),
     ):
-        for row, fade in zip(rows, (1.0, 0.9, 0.75, 0.55), strict=True):
+        for row, fade in zip(rows, (1.0, 0.97, 0.92, 0.85), strict=True):
             delta[:, list(row[1:-1]), 1] += correction * fade
 
 

@@ -21,7 +21,6 @@ from .head_field import invert
 from .retarget import HeadMotion
 from .tiles import TILE, Canvas, Tiles, cut, tile_map, touched_tiles
 
-
 LID_MARGIN = (0.02, 0.05)
 """How far beside the eye opening a closed upper and lower lid takes its texture, in eye widths."""
 

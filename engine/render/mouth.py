@@ -66,16 +66,16 @@ class Mouth:
         low_v = v - drop
         colour = self.cavity[:, None] * (0.5 + 0.5 * torch.exp(-((v / 0.5).square())))[None]
         tongue, light = _tongue(u, low_v, drop)
-        colour = _over(colour, self.flesh[:, None] * light[None] * colour.new_tensor([[0.95], [0.72], [0.72]]), tongue)
+        colour = _over(colour, self.flesh[:, None] * light[None] * colour.new_tensor([[1.0], [0.82], [0.85]]), tongue)
         gum = self.flesh * self.flesh.new_tensor([0.80, 0.62, 0.62])
         colour = _over(colour, gum[:, None] * 0.5, ((low_v - 0.16) / 0.06).clamp(0, 1))
         colour = _over(colour, gum[:, None] * 0.8, ((-0.16 - v) / 0.06).clamp(0, 1))
-        lower, lower_line = _teeth(u, low_v, LOWER_TOOTH_WIDTHS, edge=0.04, height=0.30, upper=False)
+        lower, lower_line = _teeth(u, low_v, LOWER_TOOTH_WIDTHS, edge=-0.09, height=0.30, upper=False)
         colour = _over(colour, self.teeth[:, None] * (0.85 * lower_line)[None], lower)
         upper, upper_line = _teeth(u, v, TOOTH_WIDTHS, edge=0.10, height=0.42, upper=True)
         colour = _over(colour, self.teeth[:, None] * upper_line[None], upper)
         # the lips shade what lies behind them, the corners most
-        shade = 0.6 + 0.4 * (1 - torch.exp(-under_lip.clamp_min(0) / 0.10))
+        shade = 0.72 + 0.28 * (1 - torch.exp(-under_lip.clamp_min(0) / 0.10))
         shade = shade * (0.7 + 0.3 * (1 - torch.exp(-over_lip.clamp_min(0) / 0.08)))
         shade = shade * (1 - 0.75 * (u.abs() / 1.0).clamp(0, 1) ** 3)
         colour = colour * shade[None]
@@ -127,14 +127,14 @@ def _teeth(u, v, widths, edge, height, upper):
 
 
 def _tongue(u, v, drop):
-    """Coverage and brightness [n] of the tongue: a mound that rests behind the lower teeth and fills the lower
-    half of a wide opening, darker towards the throat."""
-    top = -0.10 - 0.38 * drop  # v of its highest visible part, in the jaw's coordinates
-    across = 1 - (u / 0.78).square()
-    height = (v - top) - 0.30 * (1 - across.clamp_min(0))
-    covered = (height / 0.12).clamp(0, 1) * (across / 0.2).clamp(0, 1) * (drop / 0.15).clamp(0, 1)
-    groove = 1 - 0.12 * torch.exp(-(u / 0.07).square())
-    light = (0.30 + 0.38 * (height / 0.45).clamp(0, 1)) * groove
+    """Coverage and brightness [n] of the tongue: a mound that rests behind the lower teeth and fills most
+    of a wide opening, darker towards the throat."""
+    top = -0.05 - 0.72 * drop  # v of its highest visible part, in the jaw's coordinates
+    across = 1 - (u / 0.80).square()
+    height = (v - top) - 0.25 * (1 - across.clamp_min(0))
+    covered = (height / 0.22).clamp(0, 1) * (across / 0.25).clamp(0, 1) * (drop / 0.15).clamp(0, 1)
+    groove = 1 - 0.04 * torch.exp(-(u / 0.07).square())
+    light = (0.42 + 0.46 * (height / 0.6).clamp(0, 1)) * groove
     return covered, light
 
 
@@ -149,9 +149,9 @@ def build_mouth(image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeba
     # teeth are a little warmer than the white of the eye and a little brighter than the skin around them
     teeth = white * torch.tensor([1.0, 0.965, 0.90])
     luma = torch.tensor([0.2126, 0.7152, 0.0722])
-    wanted = (1.15 * (skin @ luma)).clamp(0.12, 0.85)
-    teeth = teeth * (wanted / (teeth @ luma).clamp_min(1e-3)).clamp(0.6, 1.5)
-    cavity = flesh * torch.tensor([0.26, 0.16, 0.16])
+    wanted = (1.3 * (skin @ luma)).clamp(0.12, 0.88)
+    teeth = teeth * (wanted / (teeth @ luma).clamp_min(1e-3)).clamp(0.6, 1.7)
+    cavity = flesh * torch.tensor([0.42, 0.30, 0.30])
     upper, lower = points[list(regions.INNER_LIP_UPPER), :2], points[list(regions.INNER_LIP_LOWER), :2]
     gap = float((lower - upper)[3:8].norm(dim=1).mean())
     shown, origin = None, torch.zeros(2)

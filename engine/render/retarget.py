@@ -23,7 +23,7 @@ MAX_HEAD_TURN = 50.0
 HEAD_GAIN = 1.12
 """Turns and nods of a face that is drawn from one picture look smaller than they are: landmark networks and head pose
 networks alike read 10 to 20 % less than what was rendered. Roll is read as it is."""
-EXPRESSION_GAIN = 1.12
+EXPRESSION_GAIN = 1.2
 """The same for expressions: what is drawn from one resting picture (no wrinkles, no bulging cheeks) is read 10 to 30 %
 weaker than it was performed. Contacts stay exact."""
 MAX_HEAD_GROWTH = 0.3
@@ -92,10 +92,10 @@ def performer_shapes(track: MotionTrack) -> torch.Tensor:
 def expression_delta(shapes, base: Baseline, neutral: torch.Tensor, strength: float):
     """Expression of every frame in the character's head space, cm: float32 [T, 478, 3], and how far the lids of the
     right and the left eye are closed against the picture, 0..1: float32 [T, 2]."""
+    strength = strength * EXPRESSION_GAIN
     if base.from_character:
         delta = (shapes - base.shape) * strength
     else:
-        strength = strength * EXPRESSION_GAIN
         delta = (shapes - base.shape) * region_ratios(base.shape, neutral) * vertex_freedom(neutral) * strength
     limit_upper_lip(delta, base.shape, neutral)
     close_lips(delta, shapes, base.shape, neutral, strength)

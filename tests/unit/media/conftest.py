@@ -28,9 +28,7 @@ def number_in(picture) -> int:
     return sum(int(row[bit * BLOCK + BLOCK // 2] > 127) << bit for bit in range(BITS))
 
 
-def burst(
-    at: float, length: float, rate: int = 44100, channels: int = 2, channel: int | None = None
-) -> np.ndarray:
+def burst(at: float, length: float, rate: int = 44100, channels: int = 2, channel: int | None = None) -> np.ndarray:
     """Silence float32 [C, N] with 40 ms of a 1 kHz tone from second `at` on, in one channel or in all."""
     time = np.arange(round(length * rate)) / rate
     tone = 0.5 * np.sin(2 * np.pi * 1000 * time) * ((time >= at) & (time < at + 0.04))
@@ -76,9 +74,7 @@ def make_video(
             audio.layout = layout
         for i in range(frames):
             made = picture(i, *size)
-            frame = (
-                made if isinstance(made, av.VideoFrame) else av.VideoFrame.from_ndarray(made, format="rgb24")
-            )
+            frame = made if isinstance(made, av.VideoFrame) else av.VideoFrame.from_ndarray(made, format="rgb24")
             if frame.format.name != pix_fmt:
                 frame = frame.reformat(format=pix_fmt)
             frame.pts, frame.time_base = (ticks[i] if ticks else i), base

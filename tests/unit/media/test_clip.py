@@ -72,11 +72,7 @@ def test_a_variable_rate_keeps_its_time(media, tmp_path):
     path = media.make_video(tmp_path / "a.mp4", len(ticks), 30, ticks=ticks, time_base=base)
     clip = open_clip(path)
     length = ticks[-1] * base
-    assert (
-        length - 1 / clip.frame_rate / 2
-        <= clip.duration
-        <= length + Fraction(9000, 90000) + 1 / clip.frame_rate / 2
-    )
+    assert length - 1 / clip.frame_rate / 2 <= clip.duration <= length + Fraction(9000, 90000) + 1 / clip.frame_rate / 2
     shown = numbers(media, clip)
     assert len(shown) == clip.frame_count
     for i, number in enumerate(shown):
@@ -103,9 +99,7 @@ def test_rounding_noise_is_still_a_constant_rate(media, tmp_path):
     assert numbers(media, clip) == list(range(90))
 
 
-@pytest.mark.parametrize(
-    "forced, expected", [(15, list(range(0, 30, 2))), (60, None), (24, None), (29.97, None)]
-)
+@pytest.mark.parametrize("forced, expected", [(15, list(range(0, 30, 2))), (60, None), (24, None), (29.97, None)])
 def test_force_rate_keeps_the_duration(media, tmp_path, forced, expected):
     clip = open_clip(media.make_video(tmp_path / "a.mp4", 30, 30), force_rate=forced)
     assert abs(clip.duration - 1) <= 1 / clip.frame_rate / 2
@@ -144,9 +138,7 @@ def test_rotation_metadata_is_applied(media, tmp_path, matrix, rotation, mirrore
     assert clip.mirrored == mirrored and rotation in (None, clip.rotation)
     for max_side in (None, 80):
         frame = next(iterate(clip, max_side=max_side)).frames[0]
-        assert tuple(frame.shape[:2]) == tuple(
-            s // (1 if max_side is None else 2) for s in (clip.height, clip.width)
-        )
+        assert tuple(frame.shape[:2]) == tuple(s // (1 if max_side is None else 2) for s in (clip.height, clip.width))
         spot = [[8 if side == 0 else -8 for side in corner] for corner in (red, green)]
         assert frame[spot[0][0], spot[0][1], 0] > 200 and frame[spot[0][0], spot[0][1], 1] < 60
         assert frame[spot[1][0], spot[1][1], 1] > 200 and frame[spot[1][0], spot[1][1], 0] < 60

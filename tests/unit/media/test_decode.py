@@ -55,9 +55,7 @@ def planes(colour, matrix, full):
     r, g, b = colour
     y = kr * r + (1 - kr - kb) * g + kb * b
     cb, cr = (b - y) / (2 - 2 * kb), (r - y) / (2 - 2 * kr)
-    return (
-        (y, 128 + cb, 128 + cr) if full else (16 + y * 219 / 255, 128 + cb * 224 / 255, 128 + cr * 224 / 255)
-    )
+    return (y, 128 + cb, 128 + cr) if full else (16 + y * 219 / 255, 128 + cb * 224 / 255, 128 + cr * 224 / 255)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +132,7 @@ def test_memory_does_not_grow_with_length(media, tmp_path):
         tmp_path / "a.mp4",
         3000,
         size=(320, 240),
-        picture=lambda i, w, h: (
-            np.roll(noise, i, 1) if i % 50 == 0 else np.full((h, w, 3), i % 256, np.uint8)
-        ),
+        picture=lambda i, w, h: np.roll(noise, i, 1) if i % 50 == 0 else np.full((h, w, 3), i % 256, np.uint8),
         sound=media.burst(1, 100),
     )
     process = psutil.Process()

@@ -111,9 +111,7 @@ def test_tags_and_sound_live_together(media, tmp_path, ending):
     workflow = json.dumps({"nodes": list(range(2000))})
     path = tmp_path / f"a{ending}"
     sound = (torch.from_numpy(media.burst(0.1, 1)), 44100)
-    with VideoWriter(
-        path, 192, 96, 30, audio=sound, metadata={"prompt": prompt, "workflow": workflow}
-    ) as writer:
+    with VideoWriter(path, 192, 96, 30, audio=sound, metadata={"prompt": prompt, "workflow": workflow}) as writer:
         writer.write(frames(media, 30))
     with av.open(str(path)) as file:
         tags = {key.lower(): value for key, value in file.metadata.items()}
