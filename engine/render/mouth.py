@@ -134,7 +134,7 @@ def _tongue(u, v, drop):
     height = (v - top) - 0.25 * (1 - across.clamp_min(0))
     covered = (height / 0.22).clamp(0, 1) * (across / 0.25).clamp(0, 1) * (drop / 0.15).clamp(0, 1)
     groove = 1 - 0.04 * torch.exp(-(u / 0.07).square())
-    light = (0.42 + 0.46 * (height / 0.6).clamp(0, 1)) * groove
+    light = (0.38 + 0.40 * (height / 0.6).clamp(0, 1)) * groove
     return covered, light
 
 
@@ -149,7 +149,7 @@ def build_mouth(image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeba
     # teeth are a little warmer than the white of the eye and a little brighter than the skin around them
     teeth = white * torch.tensor([1.0, 0.965, 0.90])
     luma = torch.tensor([0.2126, 0.7152, 0.0722])
-    wanted = (1.3 * (skin @ luma)).clamp(0.12, 0.88)
+    wanted = (1.2 * (skin @ luma)).clamp(0.12, 0.88)
     teeth = teeth * (wanted / (teeth @ luma).clamp_min(1e-3)).clamp(0.6, 1.7)
     cavity = flesh * torch.tensor([0.42, 0.30, 0.30])
     upper, lower = points[list(regions.INNER_LIP_UPPER), :2], points[list(regions.INNER_LIP_LOWER), :2]

@@ -20,13 +20,13 @@ from .contacts import close_lids, close_lips, distance, join_lips_to_skin, limit
 
 MAX_HEAD_TURN = 50.0
 """Degrees from the character's own facing at which relative rotation saturates: one picture carries no more."""
-HEAD_GAIN = 1.12
+HEAD_GAIN = 1.25
 """Turns and nods of a face that is drawn from one picture look smaller than they are: landmark networks and head pose
-networks alike read 10 to 20 % less than what was rendered. Roll is read as it is."""
+networks alike read 15 to 25 % less than what was rendered. Roll is read as it is."""
 EXPRESSION_GAIN = 1.2
 """The same for expressions: what is drawn from one resting picture (no wrinkles, no bulging cheeks) is read 10 to 30 %
 weaker than it was performed. Contacts stay exact."""
-MAX_HEAD_GROWTH = 0.3
+MAX_HEAD_GROWTH = 0.15
 """Natural logarithm of the head's change of size at which it saturates: leaning in, not a camera move."""
 MAX_HEAD_SHIFT = 0.55
 """Head translation saturates at this share of the face's height: the body does not follow yet."""

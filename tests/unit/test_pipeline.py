@@ -173,5 +173,10 @@ def test_spread_works_with_one_torch_thread_each_and_restores_the_setting(way):
                 list(stream)
         assert set(inside) == {1}
         assert torch.get_num_threads() == wanted
+        fresh = []  # the setting of the workers is their own, but a new thread takes over the last one that was made
+        thread = threading.Thread(target=lambda: fresh.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert fresh == [wanted]
     finally:
         torch.set_num_threads(before)

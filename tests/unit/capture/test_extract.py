@@ -69,7 +69,7 @@ def test_frames_without_a_face_are_bridged_at_falling_confidence(waving, capture
     confidence = track.face_confidence
     assert confidence[seen].min() > 0.9 and confidence[~seen].max() <= 0.6
     assert (confidence[8:22].diff() <= 0).all() and (confidence[24:38].diff() >= 0).all()
-    assert confidence[22:24].max() == 0
+    assert confidence[[8, 37]].min() > 0.4 and confidence[22:24].max() == 0
     assert distances(track, waving.points)[seen].max() < 0.02 * 160
     steps = track.face_points[..., :2].diff(dim=0).norm(dim=2).mean(1)
     assert steps.max() < 4  # no jump into the gap or out of it
