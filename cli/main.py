@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from ..engine.errors import MotionControlError
+from ..engine.errors import MediaError, MotionControlError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,6 +72,10 @@ def _animate(options) -> int:
     from ..engine.types import RenderSettings
     from .progress import ProgressBars
 
+    if options.report and not options.report.parent.is_dir():
+        raise MediaError(
+            f"The folder {options.report.parent} of the report does not exist; create it or choose another."
+        )
     settings = RenderSettings(
         prompt=options.prompt,
         orientation=options.orientation,

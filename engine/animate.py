@@ -10,10 +10,10 @@ import torch
 
 from . import media
 from .capture import extract_track
-from .errors import MediaError
+from .errors import MediaError, SettingError
 from .identity import bind_identity, report_text
 from .pipeline import prefetch
-from .render import plan, render_frames
+from .render import check_settings, plan, render_frames
 from .restore import restore_faces
 from .types import RenderSettings
 
@@ -39,8 +39,12 @@ def animate(
     Raises MotionControlError with one sentence for bad input.
     """
     began = time.perf_counter()
-    if not output.parent.is_dir():
-        raise MediaError(f"The output folder {output.parent} does not exist; create it or choose another.")
+    output = media.check_target(output)
+    if sheet and not sheet.parent.is_dir():
+        raise MediaError(f"The folder {sheet.parent} of the contact sheet does not exist; create it or choose another.")
+    check_settings(settings)
+    if not 0 <= restore <= 1:
+        raise SettingError(f"restore is {restore}; choose a value from 0 to 1.")
     clip = media.open_clip(motion, start, duration)
     images = [media.read_image(path) for path in characters]
     plate = media.read_image(background) if background else None

@@ -15,7 +15,7 @@ def pull_push(values: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """
     value, weight = (values * known)[None], known[None, None].clone()
     stack = []
-    while min(value.shape[-2:]) > 1:
+    while max(value.shape[-2:]) > 1:
         stack.append((value, weight))
         pad = (0, value.shape[-1] % 2, 0, value.shape[-2] % 2)
         total = F.avg_pool2d(F.pad(value, pad), 2)

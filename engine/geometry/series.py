@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.signal import savgol_filter
 
-MOVES = (0.5, 1.4)
+MOVES = (1.2, 2.6)
 """Distance of the two curves in noise units at which a thing starts to count as moving, and fully does."""
 
 

@@ -179,8 +179,15 @@ def calmness(view: View) -> float:
 def _report(views: list[View], primary: int, left_out: list[str]) -> dict:
     return {
         "primary": views[primary].name,
-        "views": {view.name: [check.line() for check in view.checks] for view in views},
-        "angles": {view.name: [round(v, 1) for v in view_angles(view).tolist()] for view in views},
+        "views": [
+            {
+                "name": view.name,
+                "angles": [round(v, 1) for v in view_angles(view).tolist()],
+                "rendered": number == primary,
+                "checks": [check.line() for check in view.checks],
+            }
+            for number, view in enumerate(views)
+        ],
         "left_out": left_out,
         "note": ""
         if len(views) == 1
@@ -192,11 +199,11 @@ def report_text(identity: Identity) -> str:
     """The report of a binding as lines for people."""
     report = identity.report
     lines = []
-    for name, checks in report["views"].items():
-        yaw, pitch, roll = report["angles"][name]
-        mark = " (rendered)" if name == report["primary"] else ""
-        lines.append(f"{name}{mark}: yaw {yaw:+.0f}, pitch {pitch:+.0f}, roll {roll:+.0f} degrees")
-        lines += [f"  {line}" for line in checks]
+    for view in report["views"]:
+        yaw, pitch, roll = view["angles"]
+        mark = " (rendered)" if view["rendered"] else ""
+        lines.append(f"{view['name']}{mark}: yaw {yaw:+.0f}, pitch {pitch:+.0f}, roll {roll:+.0f} degrees")
+        lines += [f"  {line}" for line in view["checks"]]
     lines += [f"{name}: left out, no face was found" for name in report["left_out"]]
     if report["note"]:
         lines.append(report["note"])

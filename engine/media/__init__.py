@@ -8,11 +8,12 @@ from .clip import open_clip
 from .decode import iterate, scaled_size
 from .images import read_image
 from .sheet import moments, write_contact_sheet
-from .writer import CONTAINERS, VideoWriter
+from .writer import CONTAINERS, VideoWriter, check_target
 
 __all__ = [
     "CONTAINERS",
     "VideoWriter",
+    "check_target",
     "iterate",
     "moments",
     "open_clip",

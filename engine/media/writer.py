@@ -62,7 +62,7 @@ class VideoWriter:
         preset: str = _PRESET,
         metadata: dict | None = None,
     ):
-        self.path = _target(path)
+        self.path = check_target(path)
         self.width, self.height = width, height
         self.frame_rate = numbers.frame_rate(frame_rate)
         self.frame_count = 0
@@ -223,7 +223,7 @@ class _Soundtrack:
             self._container.mux(self._stream.encode(frame))
 
 
-def _target(path: str | Path) -> Path:
+def check_target(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in CONTAINERS:
         raise SettingError(f"{path.name} has the ending '{path.suffix}'; choose {', '.join(CONTAINERS)}.")

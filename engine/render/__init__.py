@@ -1,5 +1,5 @@
 """The geometric engine: plays a MotionTrack on an Identity with the character's own pixels."""
 
-from .play import RenderPlan, plan, render_frames
+from .play import RenderPlan, check_settings, plan, render_frames
 
-__all__ = ["RenderPlan", "plan", "render_frames"]
+__all__ = ["RenderPlan", "check_settings", "plan", "render_frames"]

@@ -134,7 +134,8 @@ def plan_camera(
 ) -> CameraPath:
     """The camera's path. picture, output: (width, height) px. face: centre x, centre y, height in picture px."""
     (pw, ph), (ow, oh) = picture, output
-    cover = max(ow / pw, oh / ph)
+    # an output that lost one row or column to an even size is a cut, not a scaling
+    cover = 1.0 if 0 <= pw - ow < 2 and 0 <= ph - oh < 2 else max(ow / pw, oh / ph)
     t = torch.linspace(0, 1, frames) if frames > 1 else torch.zeros(1)
     ease = t * t * (3 - 2 * t)
     zoom = torch.full((frames,), cover)
@@ -160,6 +161,8 @@ def plan_camera(
         centre = centre + _handheld(frames, frame_rate, seed) * half * 0.03
     limit = torch.tensor([float(pw), float(ph)])
     centre = torch.minimum(torch.maximum(centre, half), limit - half)
+    if not shot.moves and cover == 1.0 and float(zoom[0]) == 1.0:
+        centre = (centre - half).round() + half  # whole pixels: nothing is resampled
     return CameraPath(zoom, centre, ow, oh)
 
 

@@ -95,11 +95,11 @@ def draw(figure: Figure, motion: HeadMotion, camera: CameraPath, backdrop: Backd
     openings = {}
     if face is not None:
         openings = mesh_map(figure, motion.closed[frames], pose, positions, tiles, face)
-    rgba = look_up(figure, positions, tiles, face)
+    rgba = look_up(figure, positions, tiles, pose)
     if openings:
         draw_openings(figure, motion, pose, frames, openings, rgba, tiles, face)
     behind = backdrop_tiles(backdrop, camera, frames, tiles, canvas)
-    picture = _to_bytes(torch.lerp(behind, rgba[:3], rgba[3:]))  # [3, n, TILE, TILE]
+    picture = _to_bytes(rgba[:3].addcmul_(behind, 1 - rgba[3:]))  # [3, n, TILE, TILE]
     rows = out.view(batch, canvas.rows, TILE, canvas.columns, TILE, 3)
     rows[tiles.frame, tiles.row, :, tiles.column] = picture.permute(1, 2, 3, 0)
     return out[:, : canvas.height, : canvas.width]
@@ -215,17 +215,22 @@ def _extend(flat, hole: torch.Tensor, hits: Hits, source: torch.Tensor, index, b
     flat[index[where[found]]] = total[found, :2] / total[found, 2:]
 
 
-def look_up(figure: Figure, positions: torch.Tensor, tiles: Tiles, face: Box | None) -> torch.Tensor:
-    """RGB and matte of every pixel of the tiles: float32 [4, n, TILE, TILE]. Bicubic on the face, bilinear elsewhere.
+def look_up(figure: Figure, positions: torch.Tensor, tiles: Tiles, pose: Pose) -> torch.Tensor:
+    """Figure and matte of every pixel of the tiles: float32 [4, n, TILE, TILE]. Bicubic on and around the face of
+    each frame, bilinear elsewhere.
 
     positions: normalised, [n, TILE, TILE, 2].
     """
     rgba = sample_normalised(figure.source, positions)
-    if face is not None:
-        near = (tiles.row >= face.y0 // TILE) & (tiles.row <= (face.y1 - 1) // TILE)
-        near &= (tiles.column >= face.x0 // TILE) & (tiles.column <= (face.x1 - 1) // TILE)
-        chosen = near.nonzero()[:, 0]
-        rgba[:3, chosen] = sample_normalised(figure.source[:3], positions[chosen], mode="bicubic").clamp_(0, 1)
+    face = pose.points[:, :468, :2]
+    low, high = face.amin(1), face.amax(1)
+    margin = 0.15 * (high - low)
+    low, high = ((low - margin) / TILE).floor()[tiles.frame], ((high + margin) / TILE).floor()[tiles.frame]
+    near = (tiles.column >= low[:, 0]) & (tiles.column <= high[:, 0])
+    near &= (tiles.row >= low[:, 1]) & (tiles.row <= high[:, 1])
+    chosen = near.nonzero()[:, 0]
+    if len(chosen):
+        rgba[:3, chosen] = sample_normalised(figure.source[:3], positions[chosen], mode="bicubic")
     return rgba
 
 

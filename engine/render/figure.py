@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry import face_regions as regions
+from ..geometry.raster import rasterise
 from ..types import Identity, View
 from .eyes import Eyeball, build_eyeballs
 from .head_field import HeadField, build_head_field
@@ -21,7 +22,9 @@ SKIN, MOUTH, RIGHT_EYE, LEFT_EYE = 0, 1, 2, 3
 class Figure:
     """A character in working resolution. Positions in px of `source`.
 
-    source: float32 [4, H, W] RGB and matte. plate: float32 [3, H, W]. points: float32 [478, 3].
+    source: float32 [4, H, W], the figure and its matte: RGB is what remains of the picture without the part of the plate
+    that shows through, so that figure + (1 - matte) * plate is the picture exactly. plate: float32 [3, H, W].
+    landmarks: float32 [478, 3] as found; points: the same with the softer depth that is drawn.
     triangles: int64 [F, 3] of skin, mouth opening and eye openings; layer: int64 [F] tells which.
     mesh_trust: float32 [478], 1 where the face mesh decides, 0 where the smooth field does (contour, grazing).
     orientation: float32 [F], sign of each triangle's area in the picture.
@@ -29,6 +32,7 @@ class Figure:
 
     source: torch.Tensor
     plate: torch.Tensor
+    landmarks: torch.Tensor
     points: torch.Tensor
     triangles: torch.Tensor
     layer: torch.Tensor
@@ -80,9 +84,12 @@ def build_figure(identity: Identity, scale: float = 1.0) -> Figure:
     points = view.points.clone()
     points[:, 2] = torch.lerp(field.depth_at(points[:, :2]), points[:, 2], trust)  # one depth where both draw
     triangles, layer = _with_openings(skin)
+    plate = clean_plate(image, view.matte)
+    matte = torch.maximum(view.matte, _face_cover(view, triangles, trust))
     return Figure(
-        source=torch.cat([image, view.matte[None]]).contiguous(),
-        plate=clean_plate(image, view.matte),
+        source=torch.cat([image - (1 - matte) * plate, matte[None]]).contiguous(),
+        plate=plate,
+        landmarks=view.points,
         points=points,
         triangles=triangles,
         layer=layer,
@@ -114,6 +121,16 @@ def _scaled(view: View, scale: float) -> View:
         matte=matte.clamp(0, 1),
         body=body,
     )
+
+
+def _face_cover(view: View, triangles: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
+    """The face is never transparent: float32 [H, W], 1 inside it, falling to 0 at its contour."""
+    height, width = view.image.shape[:2]
+    keep = torch.ones(1, len(triangles), dtype=torch.bool)
+    hits = rasterise(view.points[None, :, :2], view.points[None, :, 2], triangles, keep, height, width)
+    cover = torch.zeros(height * width)
+    cover[hits.pixel] = (2 * hits.interpolate(triangles, trust[:, None])[:, 0]).clamp(0, 1)
+    return cover.reshape(height, width)
 
 
 def _with_openings(skin: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -40,7 +40,7 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
 
     Raises SettingError for a size, strength or orientation outside its range.
     """
-    _check(settings)
+    check_settings(settings)
     source_height, source_width = identity.view.image.shape[:2]
     width, height = output_size(source_width, source_height, settings)
     shot = read_prompt(settings.prompt)
@@ -48,8 +48,7 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     rough = _camera(shot, track, settings, identity.view.points, (source_width, source_height), (width, height))
     figure = build_figure(identity, min(1.0, float(rough.zoom.max())))
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
-    scaled = replace(identity, views=(replace(identity.view, points=figure.points),), primary=0)
-    motion = retarget(track, scaled, settings)
+    motion = retarget(track, figure.landmarks, identity.neutral, settings)
     report = {
         "engine": "geometric",
         "size": f"{width}x{height}",
@@ -61,7 +60,8 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     return RenderPlan(width, height, len(track), figure, motion, camera, report)
 
 
-def _check(settings: RenderSettings) -> None:
+def check_settings(settings: RenderSettings) -> None:
+    """Raises SettingError with one sentence for a value outside its range."""
     if settings.orientation not in ("image", "video"):
         raise SettingError(f"orientation is '{settings.orientation}'; choose 'image' or 'video'.")
     for name, low, high in (("expression_strength", 0, 2), ("head_strength", 0, 2)):

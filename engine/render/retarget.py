@@ -14,18 +14,18 @@ from ..geometry import face_regions as regions
 from ..geometry.face_regions import open_skin
 from ..geometry.pose import head_pose, rigid_indices, rotation_matrix, rotation_vector, unpose
 from ..geometry.series import smooth
-from ..types import Identity, MotionTrack, RenderSettings
+from ..types import MotionTrack, RenderSettings
 from .baseline import Baseline, choose_baseline
 from .contacts import close_lids, close_lips, distance, join_lips_to_skin, limit_upper_lip, unfold
 
 MAX_HEAD_TURN = 50.0
 """Degrees from the character's own facing at which relative rotation saturates: one picture carries no more."""
-HEAD_GAIN = 1.25
+HEAD_GAIN = 1.2
 """Turns and nods of a face that is drawn from one picture look smaller than they are: landmark networks and head pose
 networks alike read 15 to 25 % less than what was rendered. Roll is read as it is."""
-EXPRESSION_GAIN = 1.2
+EXPRESSION_GAIN = 1.1
 """The same for expressions: what is drawn from one resting picture (no wrinkles, no bulging cheeks) is read 10 to 30 %
-weaker than it was performed. Contacts stay exact."""
+weaker than it was performed. Openings of mouth and eyes are not multiplied: contacts stay exact."""
 MAX_HEAD_GROWTH = 0.15
 """Natural logarithm of the head's change of size at which it saturates: leaning in, not a camera move."""
 MAX_HEAD_SHIFT = 0.55
@@ -55,10 +55,15 @@ class HeadMotion:
     confidence: torch.Tensor
 
 
-def retarget(track: MotionTrack, identity: Identity, settings: RenderSettings) -> HeadMotion:
-    """The whole clip at once: everything here is small (478 points a frame)."""
-    points, neutral, strength = identity.view.points[None], identity.neutral, settings.expression_strength
-    size, facing, _ = (value[0] for value in head_pose(points, neutral))
+def retarget(
+    track: MotionTrack, landmarks: torch.Tensor, neutral: torch.Tensor, settings: RenderSettings
+) -> HeadMotion:
+    """The whole clip at once: everything here is small (478 points a frame).
+
+    landmarks: float32 [478, 3] of the character's picture, px; neutral: float32 [478, 3] its face in head space, cm.
+    """
+    strength = settings.expression_strength
+    size, facing, _ = (value[0] for value in head_pose(landmarks[None], neutral))
     shapes = performer_shapes(track)
     base = choose_baseline(track, shapes, neutral, facing)
     delta, closed = expression_delta(shapes, base, neutral, strength)
@@ -92,11 +97,9 @@ def performer_shapes(track: MotionTrack) -> torch.Tensor:
 def expression_delta(shapes, base: Baseline, neutral: torch.Tensor, strength: float):
     """Expression of every frame in the character's head space, cm: float32 [T, 478, 3], and how far the lids of the
     right and the left eye are closed against the picture, 0..1: float32 [T, 2]."""
-    strength = strength * EXPRESSION_GAIN
-    if base.from_character:
-        delta = (shapes - base.shape) * strength
-    else:
-        delta = (shapes - base.shape) * region_ratios(base.shape, neutral) * vertex_freedom(neutral) * strength
+    delta = (shapes - base.shape) * strength * EXPRESSION_GAIN
+    if not base.from_character:
+        delta *= region_ratios(base.shape, neutral) * vertex_freedom(neutral)
     limit_upper_lip(delta, base.shape, neutral)
     close_lips(delta, shapes, base.shape, neutral, strength)
     closed = close_lids(delta, shapes, base.shape, neutral, strength)

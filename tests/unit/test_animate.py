@@ -155,7 +155,6 @@ def test_an_interrupt_in_any_stage_leaves_nothing(files, tmp_path, stage):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="settings and the output's ending are looked at after the whole reference")
 @pytest.mark.parametrize(
     "output, settings, sheet",
     [

@@ -98,7 +98,6 @@ def test_without_words_the_picture_is_shown_as_it_is():
     assert path_of("pan left", frames=1).zoom.shape == (1,)
 
 
-@pytest.mark.xfail(strict=True, reason="the crop of an odd picture starts between two pixels: every frame is blurred")
 @pytest.mark.parametrize("picture", [(511, 512), (512, 511), (333, 511)])
 def test_an_odd_picture_is_not_resampled(picture):
     even = tuple(side // 2 * 2 for side in picture)

@@ -37,9 +37,6 @@ def test_the_mouth_opens_as_far_as_the_drivers(talking, name, within, acting):
     assert acting.lip_gap(acting.find_face(frames[acting.held])) == pytest.approx(wanted, rel=within)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the soft depth of the field reaches retarget's head pose: what should close stays 8 % open"
-)
 def test_a_character_photographed_with_open_lips_closes_them(talking, collins, acting):
     _, frames = talking["collins"]
     assert acting.lip_gap(collins.view.points) > 0.05
