@@ -224,6 +224,7 @@ class _Soundtrack:
 
 
 def check_target(path: str | Path) -> Path:
+    """The path that a video can be written to; raises SettingError or MediaError with one sentence otherwise."""
     path = Path(path)
     if path.suffix.lower() not in CONTAINERS:
         raise SettingError(f"{path.name} has the ending '{path.suffix}'; choose {', '.join(CONTAINERS)}.")

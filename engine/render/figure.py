@@ -22,8 +22,8 @@ SKIN, MOUTH, RIGHT_EYE, LEFT_EYE = 0, 1, 2, 3
 class Figure:
     """A character in working resolution. Positions in px of `source`.
 
-    source: float32 [4, H, W], the figure and its matte: RGB is what remains of the picture without the part of the plate
-    that shows through, so that figure + (1 - matte) * plate is the picture exactly. plate: float32 [3, H, W].
+    source: float32 [4, H, W], the figure and its matte: RGB is what remains of the picture without the part of the
+    plate that shows through, so that figure + (1 - matte) * plate is the picture exactly. plate: float32 [3, H, W].
     landmarks: float32 [478, 3] as found; points: the same with the softer depth that is drawn.
     triangles: int64 [F, 3] of skin, mouth opening and eye openings; layer: int64 [F] tells which.
     mesh_trust: float32 [478], 1 where the face mesh decides, 0 where the smooth field does (contour, grazing).
