@@ -175,6 +175,7 @@ def test_project_file():
     assert found["tool"]["comfy"]["requires-comfyui"] == ">=0.3.64"
     folders = {PurePosixPath(name).parent for name in MODULES if name.endswith("__init__.py")}
     packages = {".".join(("motion_control", *folder.parts)) for folder in folders}
+    packages.add("motion_control.cli")  # installed by pip, not part of the registry archive
     assert set(found["tool"]["setuptools"]["packages"]) == packages
 
 
