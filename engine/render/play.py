@@ -48,7 +48,7 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     rough = _camera(shot, track, settings, identity.view.points, (source_width, source_height), (width, height))
     figure = build_figure(identity, min(1.0, float(rough.zoom.max())))
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
-    motion = retarget(track, figure.landmarks, identity.neutral, settings)
+    motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity.neutral, settings), figure)
     report = {
         "engine": "geometric",
         "size": f"{width}x{height}",
@@ -58,6 +58,23 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
         "prompt_not_used": shot.unused,
     }
     return RenderPlan(width, height, len(track), figure, motion, camera, report)
+
+
+def keep_hair_in_frame(motion: HeadMotion, figure: Figure) -> HeadMotion:
+    """A head that is whole in the picture is not pushed out of its upper border: the shift is held back instead."""
+    field = figure.field
+    crown = figure.source[3][
+        field.nodes[..., 1].long().clamp(0, figure.size[1] - 1), field.nodes[..., 0].long().clamp(0, figure.size[0] - 1)
+    ]
+    rows = ((crown > 0.5) & (field.head > 0.9)).any(1).nonzero()
+    top = float(rows.min()) * field.step if len(rows) else 0.0
+    if top < 2 * field.step:
+        return motion  # cut off in the picture already
+    moved = field.pivot[1] + motion.scale * (top - field.pivot[1]) + motion.shift[:, 1]
+    room = min(top, 0.02 * figure.size[1])
+    shift = motion.shift.clone()
+    shift[:, 1] += (room - moved).clamp_min(0)
+    return replace(motion, shift=shift)
 
 
 def check_settings(settings: RenderSettings) -> None:
