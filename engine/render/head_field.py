@@ -23,9 +23,9 @@ from ..types import View
 SKULL_CENTRE = (0.0, -2.5, 2.5)
 SKULL_RADII = (8.8, 11.5, 10.5)
 """Ellipsoid around the canonical face, cm in head space: an adult skull with hair. Chosen by eye."""
-DEPTH_BLUR_CM = 0.9
-MAX_DEPTH_SLOPE = 1.5
-"""Depth per distance of the smooth field: below 1 / sin(40 degrees), so that turns up to there keep it one-to-one."""
+DEPTH_BLUR_CM = 0.45
+MAX_DEPTH_SLOPE = 2.0
+"""Depth per distance of the smooth field: 1 / sin(30 degrees), so that turns up to there keep it one-to-one."""
 INVERSION_STEPS = 8
 
 

@@ -148,14 +148,17 @@ def vertex_freedom(character: torch.Tensor) -> torch.Tensor:
 
 
 def head_rotation(track: MotionTrack, base: Baseline, facing: torch.Tensor, settings: RenderSettings) -> torch.Tensor:
-    """Rotation of every frame relative to the character's picture [T, 3, 3].
+    """Rotation of every frame relative to the character's picture [T, 3, 3], in picture axes.
 
-    'image': motion relative to the driver's baseline. 'video': the driver's own facing.
+    'image': the performer's motion from the baseline, about the character's OWN axes: a nod of a head that looks to
+    the side goes down along its gaze and does not become a tilt. 'video': the performer's own facing.
     """
-    start = base.rotation if settings.orientation == "image" else facing
-    gain = 1.0 if base.from_character else HEAD_GAIN
-    vector = rotation_vector(track.rotation @ start.T) * settings.head_strength * torch.tensor([gain, gain, 1.0])
-    return rotation_matrix(saturate(vector, MAX_HEAD_TURN * torch.pi / 180))
+    gain = torch.tensor([1.0, 1.0, 1.0] if base.from_character else [HEAD_GAIN, HEAD_GAIN, 1.0])
+    if settings.orientation == "image":
+        vector = (rotation_vector(base.rotation.T @ track.rotation) * gain) @ facing.T
+    else:
+        vector = rotation_vector(track.rotation @ facing.T) * gain
+    return rotation_matrix(saturate(vector * settings.head_strength, MAX_HEAD_TURN * torch.pi / 180))
 
 
 def placement(track: MotionTrack, base: Baseline, size: float, neutral: torch.Tensor):
