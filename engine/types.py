@@ -11,7 +11,7 @@ Conventions, everywhere in the pack:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -212,7 +212,3 @@ class RenderSettings:
     expression_strength: float = 1.0
     head_strength: float = 1.0
     seed: int = 0
-
-
-FrameStream = Iterator[torch.Tensor]
-"""Batches uint8 [B, H, W, 3] in order; the way frames travel inside the engine."""

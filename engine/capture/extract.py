@@ -76,13 +76,11 @@ def extract_track(clip: Clip, *, smoothing: float = 0.5, progress: Progress | No
 
 
 def _is_close_up(faces, presence, clip) -> bool:
-    """Decided by the last batch in which a face was seen."""
-    for points, seen in zip(reversed(faces), reversed(presence), strict=True):
-        if bool((seen > 0.5).any()):
-            mesh = points[seen > 0.5][:, :468, 1]
-            return float((mesh.amax(1) - mesh.amin(1)).mean()) > CLOSE_UP * clip.height
-        break
-    return False
+    """Decided by the last batch, when a face was seen in it."""
+    if not faces or not bool((presence[-1] > 0.5).any()):
+        return False
+    mesh = faces[-1][presence[-1] > 0.5][:, :468, 1]
+    return float((mesh.amax(1) - mesh.amin(1)).mean()) > CLOSE_UP * clip.height
 
 
 def _between(values: torch.Tensor, read: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry import face_regions as regions
+from ..geometry.pose import head_pose
 from ..geometry.raster import rasterise
 from ..types import Identity, View
 from .eyes import Eyeball, build_eyeballs
@@ -41,7 +42,6 @@ class Figure:
     eyeballs: tuple[Eyeball, Eyeball]
     mouth: Mouth
     facing: torch.Tensor
-    neutral: torch.Tensor
 
     @property
     def size(self) -> tuple[int, int]:
@@ -73,8 +73,6 @@ class Figure:
 def build_figure(identity: Identity, scale: float = 1.0) -> Figure:
     """The identity's primary view at `scale` <= 1 of its own resolution, ready to be drawn."""
     view = _scaled(identity.view, scale)
-    from ..geometry.pose import head_pose
-
     image = view.image.permute(2, 0, 1).float() / 255
     _, facing, _ = (value[0] for value in head_pose(view.points[None], identity.neutral))
     skin = regions.open_skin()
@@ -98,7 +96,6 @@ def build_figure(identity: Identity, scale: float = 1.0) -> Figure:
         eyeballs=eyeballs,
         mouth=build_mouth(image, view.points, eyeballs),
         facing=facing,
-        neutral=identity.neutral,
     )
 
 

@@ -41,7 +41,7 @@ class HeadMotion:
     shift: float32 [T, 2] px of the head. torso: float32 [T, 2] px of the shoulders.
     gaze: float32 [T, 2, 2] iris shift in px of the picture, right and left eye.
     closed: float32 [T, 2], how far the right and the left eye are closed against the picture, 0..1.
-    jaw: float32 [T] downward motion of the jaw, px. confidence: float32 [T].
+    jaw: float32 [T] downward motion of the jaw, px.
     """
 
     delta: torch.Tensor
@@ -52,7 +52,6 @@ class HeadMotion:
     gaze: torch.Tensor
     closed: torch.Tensor
     jaw: torch.Tensor
-    confidence: torch.Tensor
 
 
 def retarget(
@@ -79,7 +78,6 @@ def retarget(
         gaze=((track.gaze - base.gaze) * strength).clamp(-0.35, 0.35) * width,
         closed=closed,
         jaw=(0.35 * pixels[:, regions.CHIN, 1] + 0.65 * pixels[:, 14, 1]).clamp_min(0),
-        confidence=track.face_confidence,
     )
 
 
