@@ -21,6 +21,8 @@ import torch
 FACE_POINTS = 478
 BODY_JOINTS = 33
 HAND_JOINTS = 21
+FACE_PARTS = ("forehead", "right_eye", "left_eye", "nose", "right_cheek", "left_cheek", "mouth", "chin")
+"""Regions of a face whose visibility is known one by one; an eye includes its brow. Sides are the subject's."""
 
 Progress = Callable[[int, int], None]
 """Called as progress(done, total) inside every long loop; may raise to interrupt."""
@@ -107,7 +109,11 @@ class MotionTrack:
     expression: float32 [T, E] with names in `expression_names`, 0..1 (see capture.expression).
     body: float32 [T, 33, 5] px x, y, z, visibility 0..1, presence; body_world: float32 [T, 33, 3] metres, hip origin.
     hands: float32 [T, 2, 21, 3] px, right hand first; hand_confidence: float32 [T, 2].
-    camera: float32 [T, 3] reference camera: zoom factor, pan x, pan y px relative to the anchor.
+    camera: float32 [T, 4] the reference's own camera: zoom factor, roll (radians, clockwise), pan x, pan y px. A point
+    of the still background that is at p in the anchor frame is at zoom * R(roll) @ (p - c) + c + pan, c the middle of
+    the picture.
+    face_visibility: float32 [T, 8] how much of each of FACE_PARTS is seen, 0 = hidden (its points are filled in).
+    cuts: indices of the first frame of every shot but the first.
     anchor: index of the most neutral frame. subject_box: float32 [T, 4] x0, y0, x1, y1.
     report: facts and verdicts for people.
     """
@@ -132,6 +138,8 @@ class MotionTrack:
     camera: torch.Tensor
     anchor: int
     subject_box: torch.Tensor
+    face_visibility: torch.Tensor
+    cuts: tuple[int, ...] = ()
     report: dict = field(default_factory=dict)
 
     def __len__(self) -> int:

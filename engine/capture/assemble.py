@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
@@ -10,7 +10,8 @@ import torch
 from ..geometry import face_regions as regions
 from ..geometry.pose import head_pose, rotation_matrix, unpose
 from ..geometry.series import fill_gaps, gap_age, smooth, smooth_adaptive
-from ..types import BODY_JOINTS, HAND_JOINTS, MotionTrack
+from ..tracks import blank_track
+from ..types import BODY_JOINTS, FACE_PARTS, HAND_JOINTS, MotionTrack
 from .expression import NAMES, coefficients, gaze
 from .neutral import find_neutral
 
@@ -54,7 +55,7 @@ def assemble_track(
     seen: Observations, times: torch.Tensor, frame_rate: Fraction, width: int, height: int, smoothing: float = 0.5
 ) -> MotionTrack:
     """smoothing: 0 (none) .. 1 (twice the windows of 0.5)."""
-    count, rate = len(times), float(frame_rate)
+    rate = float(frame_rate)
     known = seen.face_seen > 0.5
     if not bool(known.any()):
         return _without_face(seen, times, frame_rate, width, height)
@@ -67,11 +68,8 @@ def assemble_track(
     shapes = unpose(points, *head_pose(points, neutral.shape))
     shapes = _smooth_shape(shapes, rate, amount)
     points = scale[:, None, None] * (shapes @ rotation.transpose(1, 2)) + translation[:, None]
-    return MotionTrack(
-        frame_rate=frame_rate,
-        width=width,
-        height=height,
-        times=times,
+    return replace(
+        blank_track(times, frame_rate, width, height),
         face_points=points,
         face_confidence=confidence,
         neutral=neutral.shape,
@@ -81,13 +79,10 @@ def assemble_track(
         gaze=smooth_adaptive(gaze(shapes, neutral.shape), rate, *(window * amount for window in FAST_WINDOWS_S)),
         expression=coefficients(shapes, neutral.shape),
         expression_names=NAMES,
-        body=_smooth_body(seen.body, rate, 2 * smoothing),
-        body_world=seen.body_world,
-        hands=seen.hands,
-        hand_confidence=seen.hands_seen,
-        camera=torch.tensor([1.0, 0.0, 0.0]).repeat(count, 1),
         anchor=neutral.anchor,
         subject_box=_boxes(points, seen.body),
+        face_visibility=confidence[:, None].repeat(1, len(FACE_PARTS)),
+        **_body_and_hands(seen, rate, 2 * smoothing),
     )
 
 
@@ -120,12 +115,6 @@ def _noise_factor(points: torch.Tensor) -> float:
     return min(2.0, max(1.0, SMALL_FACE_PX / max(height, 1.0)))
 
 
-def _smooth_body(body, rate, amount):
-    out = body.clone()
-    out[..., :3] = smooth(body[..., :3], rate, POSE_WINDOWS_S[0] * amount)
-    return out
-
-
 def _boxes(points: torch.Tensor | None, body: torch.Tensor) -> torch.Tensor:
     """x0, y0, x1, y1 px around the face and the visible joints: [T, 4]."""
     visible = body[..., 3:4] > 0.5
@@ -140,33 +129,16 @@ def _boxes(points: torch.Tensor | None, body: torch.Tensor) -> torch.Tensor:
 
 def _without_face(seen, times, frame_rate, width, height) -> MotionTrack:
     """A body without a face: head motion is neutral and its confidence 0."""
-    from ..geometry.pose import canonical_face
-
-    count = len(times)
-    neutral = canonical_face()
-    middle = torch.tensor([width / 2, height / 2])
-    scale = torch.full((count,), min(width, height) / 60)
-    translation = middle.repeat(count, 1)
-    points = scale[:, None, None] * neutral + torch.cat([translation, torch.zeros(count, 1)], 1)[:, None]
-    return MotionTrack(
-        frame_rate=frame_rate,
-        width=width,
-        height=height,
-        times=times,
-        face_points=points,
-        face_confidence=torch.zeros(count),
-        neutral=neutral,
-        rotation=torch.eye(3).repeat(count, 1, 1),
-        scale=scale,
-        translation=translation,
-        gaze=torch.zeros(count, 2, 2),
-        expression=torch.zeros(count, len(NAMES)),
+    return replace(
+        blank_track(times, frame_rate, width, height),
+        expression=torch.zeros(len(times), len(NAMES)),
         expression_names=NAMES,
-        body=seen.body,
-        body_world=seen.body_world,
-        hands=seen.hands,
-        hand_confidence=seen.hands_seen,
-        camera=torch.tensor([1.0, 0.0, 0.0]).repeat(count, 1),
-        anchor=0,
         subject_box=_boxes(None, seen.body),
+        **_body_and_hands(seen, float(frame_rate), 1.0),
     )
+
+
+def _body_and_hands(seen: Observations, rate: float, amount: float) -> dict:
+    body = seen.body.clone()
+    body[..., :3] = smooth(seen.body[..., :3], rate, POSE_WINDOWS_S[0] * amount)
+    return {"body": body, "body_world": seen.body_world, "hands": seen.hands, "hand_confidence": seen.hands_seen}

@@ -10,14 +10,15 @@ It begins and ends as the portrait itself, which was photographed with a smile.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import torch
 
 from ..geometry.pose import head_pose
-from ..types import BODY_JOINTS, HAND_JOINTS, MotionTrack
+from ..tracks import blank_track
+from ..types import FACE_PARTS, MotionTrack
 from .rig import CONTROLS, rig_delta
 
 SECONDS = 8.0
@@ -162,11 +163,8 @@ def authored_performance(
     points[..., :2] += translation[:, None]
     gaze = torch.stack([controls["gazeX"], controls["gazeY"]], 1).float()
     flat = points[..., :2]
-    return MotionTrack(
-        frame_rate=frame_rate,
-        width=width,
-        height=height,
-        times=times,
+    return replace(
+        blank_track(times, Fraction(frame_rate), width, height),
         face_points=points,
         face_confidence=torch.ones(count),
         neutral=neutral,
@@ -176,13 +174,8 @@ def authored_performance(
         gaze=gaze[:, None].repeat(1, 2, 1),
         expression=torch.stack([controls[name].float() for name in controls], 1),
         expression_names=tuple(controls),
-        body=torch.zeros(count, BODY_JOINTS, 5),
-        body_world=torch.zeros(count, BODY_JOINTS, 3),
-        hands=torch.zeros(count, 2, HAND_JOINTS, 3),
-        hand_confidence=torch.zeros(count, 2),
-        camera=torch.tensor([1.0, 0.0, 0.0]).repeat(count, 1),
-        anchor=0,
         subject_box=torch.cat([flat.amin(1), flat.amax(1)], 1),
+        face_visibility=torch.ones(count, len(FACE_PARTS)),
     )
 
 
