@@ -15,8 +15,8 @@ from ..types import BODY_JOINTS, FACE_PARTS, HAND_JOINTS, MotionTrack
 from .expression import NAMES, coefficients, gaze
 from .neutral import find_neutral
 
-POSE_WINDOWS_S = (0.20, 0.50)
-SHAPE_WINDOWS_S = (0.20, 0.40)
+POSE_WINDOWS_S = (0.28, 0.70)
+SHAPE_WINDOWS_S = (0.26, 0.60)
 FAST_WINDOWS_S = (0.10, 0.24)
 """Savitzky-Golay windows at smoothing 0.5 while moving and while resting: head pose, face shape, lips and lids (which
 must keep their peaks)."""

@@ -24,10 +24,11 @@ def normalised(positions: torch.Tensor, width: int, height: int) -> torch.Tensor
 
 
 def sample_normalised(picture: torch.Tensor, positions: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
-    """picture: float32 [C, H, W]; positions: float32 [n, h, w, 2] in -1..1. Returns [C, n, h, w]."""
+    """picture: float32 [C, H, W]; positions: float32 [n, h, w, 2] in -1..1. Returns [C, n, h, w]; beyond the border
+    the picture is mirrored: hair that the border cuts goes on as hair, not as streaks."""
     count, height, width, _ = positions.shape
     grid = positions.reshape(1, count * height, width, 2)
-    out = F.grid_sample(picture[None], grid, mode=mode, padding_mode="border", align_corners=False)
+    out = F.grid_sample(picture[None], grid, mode=mode, padding_mode="reflection", align_corners=False)
     return out.view(picture.shape[0], count, height, width)
 
 

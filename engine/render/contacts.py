@@ -12,12 +12,15 @@ from ..geometry import face_regions as regions
 
 NOISE_GAP = 0.02
 """Gap between the lips, in mouth widths, up to which a mouth counts as closed."""
+SPEECH_OPEN, WIDE_OPEN = 0.15, 0.35
+"""Gaps, in outer eye distances: up to the first a gain is applied fully, from the second not at all."""
 
 
-def close_lips(delta, unposed, driver, character, strength) -> None:
+def close_lips(delta, unposed, driver, character, strength, gain=1.0) -> None:
     """Makes the gap between the lips the driver's gap times the size ratio, in place; lips that touch, touch.
 
-    The gap is absolute: a character photographed with an open mouth closes it when the driver does.
+    The gap is absolute: a character photographed with an open mouth closes it when the driver does. gain: how much
+    wider openings of speech and smiles are drawn; a mouth that is wide open already gets none of it.
     """
     upper, lower = list(regions.INNER_LIP_UPPER[1:-1]), list(regions.INNER_LIP_LOWER[1:-1])
     gap = unposed[:, lower, 1] - unposed[:, upper, 1]
@@ -29,6 +32,9 @@ def close_lips(delta, unposed, driver, character, strength) -> None:
     # lips that are apart by less than the landmarks' noise everywhere are closed lips, not a dashed line
     widest = wanted.amax(1, keepdim=True) / width
     wanted = wanted * ((widest - NOISE_GAP) / NOISE_GAP).clamp(0, 1) * ratio * strength
+    eyes_apart = distance(character, 33, 263)
+    speech = ((WIDE_OPEN * eyes_apart - wanted) / ((WIDE_OPEN - SPEECH_OPEN) * eyes_apart)).clamp(0, 1)
+    wanted = wanted * (1 + (gain - 1) * speech)
     present = character[lower, 1] + delta[:, lower, 1] - character[upper, 1] - delta[:, upper, 1]
     error = wanted - present
     share = torch.where(error < 0, 0.35, 0.1)  # of the upper lip: the jaw does the rest

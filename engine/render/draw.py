@@ -18,11 +18,9 @@ from ..geometry.sampling import normalised, sample, sample_each, sample_normalis
 from .camera import CameraPath
 from .figure import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, Figure, vertex_facing
 from .head_field import invert
+from .lashes import FADE_IN, lash_cover
 from .retarget import HeadMotion
 from .tiles import TILE, Canvas, Tiles, cut, tile_map, touched_tiles
-
-LID_MARGIN = (0.02, 0.05)
-"""How far beside the eye opening a closed upper and lower lid takes its texture, in eye widths."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +179,9 @@ def texture_points(figure: Figure, closed: torch.Tensor) -> torch.Tensor:
         down = torch.stack([-(across[1] - across[0])[1], (across[1] - across[0])[0]])
         down = down * down[1].sign()  # perpendicular to the line of the corners, as long as the eye is wide
         amount = closed[:, number, None, None]
-        points[:, list(lower[1:-1])] += LID_MARGIN[1] * amount * down
-        points[:, list(upper[1:-1])] -= LID_MARGIN[0] * amount * down
+        above, below = figure.eyeballs[number].margins
+        points[:, list(lower[1:-1])] += below * amount * down
+        points[:, list(upper[1:-1])] -= above * amount * down
     return points
 
 
@@ -271,6 +270,7 @@ def draw_openings(figure, motion, pose, frames, masks, rgba, tiles, box) -> None
         colour = eye.colour(position, motion.gaze[frames, number][frame])
         colour = colour * _lid_shadow(pose, number, pixel, frame, eye.width)
         flat[:3, index] = torch.lerp(flat[:3].index_select(1, index), colour, alpha)
+    draw_lashes(figure, motion.closed[frames], pose, flat, tiles, box)
     alpha, frame, pixel, index = opening(MOUTH)
     if not len(alpha):
         return
@@ -282,6 +282,28 @@ def draw_openings(figure, motion, pose, frames, masks, rgba, tiles, box) -> None
     lower = _distance_to(pose.points[:, list(regions.INNER_LIP_LOWER), :2], pixel, frame) / unit
     colour = mouth.colour(position, motion.jaw[frames][frame], upper, lower, figure.source)
     flat[:3, index] = torch.lerp(flat[:3].index_select(1, index), colour, alpha)
+
+
+def draw_lashes(figure, closed, pose: Pose, flat: torch.Tensor, tiles: Tiles, box: Box) -> None:
+    """Draws the line of the lashes of closing eyes into the tiles' flat rgba [4, n], in place. closed: [B, 2]."""
+    for number, eye in enumerate(figure.eyeballs):
+        rows = (closed[:, number] > FADE_IN[0]).nonzero()[:, 0]
+        if not len(rows):
+            continue
+        lid = pose.points[:, list(regions.EYES[number][0]), :2]
+        margin = 3 + 0.1 * float((lid[rows, 0] - lid[rows, -1]).norm(dim=1).amax())
+        low, high = (lid[rows].amin((0, 1)) - margin).tolist(), (lid[rows].amax((0, 1)) + margin).tolist()
+        x0, y0 = max(box.x0, int(low[0])), max(box.y0, int(low[1]))
+        x1, y1 = min(box.x1, int(high[0]) + 1), min(box.y1, int(high[1]) + 1)
+        if x1 <= x0 or y1 <= y0:
+            continue
+        places = tiles.index(x0, y0, x1 - x0, y1 - y0)[rows].reshape(-1)
+        grid = _pixel_grid(x1 - x0, y1 - y0, flat.device) + flat.new_tensor([x0, y0])
+        pixel = grid.reshape(1, -1, 2).expand(len(rows), -1, -1).reshape(-1, 2)
+        frame = rows.repeat_interleave((x1 - x0) * (y1 - y0))
+        distance = _distance_to(lid, pixel, frame)
+        cover = lash_cover(eye, number, pose.points, closed[:, number], pixel, frame, distance)
+        flat[:3, places] = torch.lerp(flat[:3].index_select(1, places), eye.lash[:, None], cover)
 
 
 def _rigid_mouth_anchor(figure, motion, frames, pose) -> torch.Tensor:

@@ -16,6 +16,11 @@ from ..geometry.sampling import sample
 
 GAZE_LIMIT = 0.22
 """Share of the eye's width that the iris may travel; beyond, the white on that side would fold."""
+UPPER_MARGIN, LOWER_MARGIN = (0.02, 0.10), (0.05, 0.16)
+"""Least and largest margin beside the upper and the lower lid, in eye widths."""
+MARGIN_REACH = 0.18
+MARGIN_SHARE = 0.35
+"""How far from skin a colour beside the eye is, as a share of the largest difference, when it is still eye."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class Eyeball:
 
     texture: float32 [3, h, w], its first pixel at `origin` (x, y) px of the picture. iris: centre x, y and radius px.
     corners: float32 [2, 2] outer and inner corner px. width: px between them.
+    lash: float32 [3], colour of the line of the lashes along the upper lid. margins: how far above the upper and below
+    the lower lid the picture still shows eye, lashes or drawn outline, in eye widths.
     """
 
     texture: torch.Tensor
@@ -31,6 +38,8 @@ class Eyeball:
     iris: tuple[float, float, float]
     corners: torch.Tensor
     width: float
+    lash: torch.Tensor
+    margins: tuple[float, float]
 
     def colour(self, positions: torch.Tensor, gaze: torch.Tensor) -> torch.Tensor:
         """Colours [3, n] at positions [n, 2] px of the unmoved eyeball, the iris shifted by gaze [n, 2] px."""
@@ -72,7 +81,41 @@ def _build(image, points, lids, corner_points, iris_points) -> Eyeball:
     centre = points[iris_points[0], :2] - low
     radius = float((points[list(iris_points[1:]), :2] - points[iris_points[0], :2]).norm(dim=1).mean())
     texture = _complete(crop, inside, centre, radius) if float(inside.sum()) >= 1 else crop
-    return Eyeball(texture, low, (float(centre[0] + x0), float(centre[1] + y0), radius), corners, width)
+    iris = (float(centre[0] + x0), float(centre[1] + y0), radius)
+    margins = tuple(
+        _margin(image, points[list(lid[1:-1]), :2], corners, width, side, limits)
+        for lid, side, limits in ((upper, -1.0, UPPER_MARGIN), (lower, 1.0, LOWER_MARGIN))
+    )
+    lash = _lash_colour(image, points[list(upper), :2], width)
+    return Eyeball(texture, low, iris, corners, width, lash, margins)
+
+
+def _margin(image, lid, corners, width, side, limits) -> float:
+    """Distance from the lid's contour [K, 2] outwards (side -1 up, 1 down) at which the picture has become skin.
+
+    The contour of a landmark network runs along the lid of a photograph; drawn eyes are larger than it, and lashes and
+    outlines lie outside of it. Skin is what is found at the farthest place looked at.
+    """
+    across = (corners[1] - corners[0]) / width
+    down = torch.stack([-across[1], across[0]])
+    down = side * down * down[1].sign()
+    steps = torch.arange(0.0, MARGIN_REACH + 0.03, 0.01)
+    places = lid[:, None] + width * steps[None, :, None] * down
+    profile = sample(image, places)  # [3, K, steps]
+    away = (profile - profile[..., -3:].mean(-1, keepdim=True)).norm(dim=0)
+    marked = away > (MARGIN_SHARE * away.amax(1, keepdim=True)).clamp_min(0.08)
+    reach = torch.where(marked, steps, 0.0).amax(1)  # the last place that is not skin yet
+    return float(torch.quantile(reach, 0.6).clamp(*limits))
+
+
+def _lash_colour(image: torch.Tensor, lid: torch.Tensor, width: float) -> torch.Tensor:
+    """The darker half of the picture in a narrow band along the upper lid [K, 2]: float32 [3]."""
+    offsets = torch.tensor([-0.06, -0.03, 0.0, 0.02]) * width
+    band = lid[:, None].expand(-1, len(offsets), -1).clone()
+    band[..., 1] += offsets
+    colours = sample(image, band).reshape(3, -1)
+    order = colours.mean(0).argsort()
+    return colours[:, order[: max(1, len(order) // 3)]].mean(1)
 
 
 def _polygon_mask(polygon: torch.Tensor, height: int, width: int) -> torch.Tensor:

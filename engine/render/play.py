@@ -15,6 +15,7 @@ from .camera import CameraPath, plan_camera, read_prompt
 from .draw import draw, make_backdrop
 from .figure import Figure, build_figure
 from .plate import fit_background
+from .response import fit_gains
 from .retarget import HeadMotion, retarget
 
 MAX_SIDE = 4096
@@ -48,7 +49,8 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     rough = _camera(shot, track, settings, identity.view.points, (source_width, source_height), (width, height))
     figure = build_figure(identity, min(1.0, float(rough.zoom.max())))
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
-    motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity.neutral, settings), figure)
+    gains = fit_gains(track, figure, identity.neutral) if settings.expression_strength else None
+    motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity.neutral, settings, gains), figure)
     report = {
         "engine": "geometric",
         "size": f"{width}x{height}",
@@ -56,6 +58,7 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
         "orientation": settings.orientation,
         "shot": ", ".join(shot.used) or "static",
         "prompt_not_used": shot.unused,
+        "expression_gains": {} if gains is None else {name: round(g, 2) for name, g in gains._asdict().items()},
     }
     return RenderPlan(width, height, len(track), figure, motion, camera, report)
 
@@ -123,7 +126,7 @@ def render_frames(
     background: a picture uint8 [H, W, 3] that replaces the character's own background.
     """
     device = runtime.device()
-    figure, motion = plan.figure.to(device), _motion_to(plan.motion, device)
+    figure, motion = plan.figure.to(device), plan.motion.to(device)
     camera = replace(plan.camera, zoom=plan.camera.zoom.to(device), centre=plan.camera.centre.to(device))
     picture = figure.plate if background is None else fit_background(background, *figure.size).to(device)
     backdrop = make_backdrop(picture, camera)
@@ -143,7 +146,3 @@ def render_frames(
         done += len(out)
         if progress:
             progress(done, plan.frame_count)
-
-
-def _motion_to(motion: HeadMotion, device) -> HeadMotion:
-    return replace(motion, **{name: getattr(motion, name).to(device) for name in motion.__dataclass_fields__})

@@ -6,7 +6,8 @@ two faces is a plain quotient. Order as in the design: expression is added befor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 
@@ -32,6 +33,19 @@ MAX_HEAD_SHIFT = 0.55
 """Head translation saturates at this share of the face's height: the body does not follow yet."""
 
 
+class Gains(NamedTuple):
+    """Factors on what the performer does: opening of the mouth; width of the mouth and height of its corners; brows;
+    opening of the eyes. Contacts stay exact under every gain. See `response.fit_gains`."""
+
+    mouth_open: float = 1.0
+    mouth_width: float = EXPRESSION_GAIN
+    brows: float = EXPRESSION_GAIN
+    eyes: float = 1.0
+
+
+PLAIN = Gains(1.0, 1.0, 1.0, 1.0)
+
+
 @dataclass(frozen=True)
 class HeadMotion:
     """What the character's head does, T frames.
@@ -53,19 +67,35 @@ class HeadMotion:
     closed: torch.Tensor
     jaw: torch.Tensor
 
+    def at(self, frames: torch.Tensor) -> HeadMotion:
+        """Some frames of it, by index."""
+        return self._each(lambda value: value[frames])
+
+    def to(self, device) -> HeadMotion:
+        return self._each(lambda value: value.to(device))
+
+    def _each(self, change) -> HeadMotion:
+        return replace(self, **{name: change(getattr(self, name)) for name in self.__dataclass_fields__})
+
 
 def retarget(
-    track: MotionTrack, landmarks: torch.Tensor, neutral: torch.Tensor, settings: RenderSettings
+    track: MotionTrack,
+    landmarks: torch.Tensor,
+    neutral: torch.Tensor,
+    settings: RenderSettings,
+    gains: Gains | None = None,
 ) -> HeadMotion:
     """The whole clip at once: everything here is small (478 points a frame).
 
     landmarks: float32 [478, 3] of the character's picture, px; neutral: float32 [478, 3] its face in head space, cm.
+    gains: None = the usual ones. A performer who is the character needs none.
     """
     strength = settings.expression_strength
     size, facing, _ = (value[0] for value in head_pose(landmarks[None], neutral))
     shapes = performer_shapes(track)
     base = choose_baseline(track, shapes, neutral, facing)
-    delta, closed = expression_delta(shapes, base, neutral, strength)
+    gains = PLAIN if base.from_character else gains or Gains()
+    delta, closed = expression_delta(shapes, base, neutral, strength, gains)
     scale, shift, torso = placement(track, base, float(size), neutral)
     width = distance(neutral, *regions.EYE_CORNERS[0]) * size
     pixels = delta * size
@@ -92,18 +122,37 @@ def performer_shapes(track: MotionTrack) -> torch.Tensor:
     return shapes
 
 
-def expression_delta(shapes, base: Baseline, neutral: torch.Tensor, strength: float):
+def expression_delta(shapes, base: Baseline, neutral: torch.Tensor, strength: float, gains: Gains):
     """Expression of every frame in the character's head space, cm: float32 [T, 478, 3], and how far the lids of the
     right and the left eye are closed against the picture, 0..1: float32 [T, 2]."""
-    delta = (shapes - base.shape) * strength * EXPRESSION_GAIN
+    delta = (shapes - base.shape) * strength
+    amplify(delta, neutral, gains)
     if not base.from_character:
         delta *= region_ratios(base.shape, neutral) * vertex_freedom(neutral)
     limit_upper_lip(delta, base.shape, neutral)
-    close_lips(delta, shapes, base.shape, neutral, strength)
-    closed = close_lids(delta, shapes, base.shape, neutral, strength)
+    close_lips(delta, shapes, base.shape, neutral, strength, gains.mouth_open)
+    closed = close_lids(delta, shapes, base.shape, neutral, strength * gains.eyes)
     join_lips_to_skin(delta, neutral)
     unfold(delta, neutral, open_skin())
     return delta, closed
+
+
+def amplify(delta: torch.Tensor, character: torch.Tensor, gains: Gains) -> None:
+    """Applies the gains of mouth and brows, in place; between them, and on the rest of the face, the usual gain."""
+    lips = list(regions.OUTER_LIP_UPPER + regions.OUTER_LIP_LOWER)
+    brows = list(regions.RIGHT_BROW + regions.LEFT_BROW)
+    near_lips, near_brows = (
+        torch.exp(-(torch.cdist(character[:, :2], character[points, :2]).amin(1) / 1.2).square())
+        for points in (lips, brows)
+    )
+    rest = min(EXPRESSION_GAIN, max(gains.mouth_width, gains.brows))
+    mouth = rest + near_lips * (gains.mouth_width - rest)
+    # corners rise against the middle of the lips; what the whole mouth does is the jaw's and the lip gap's
+    middle = delta[:, [0, 17], 1].mean(1, keepdim=True) * near_lips
+    delta[..., 1] = middle * rest + (delta[..., 1] - middle) * mouth
+    delta[..., 0] *= mouth
+    delta[..., 2] *= rest
+    delta[..., 1] *= 1 + near_brows * (gains.brows / rest - 1)
 
 
 def region_ratios(driver: torch.Tensor, character: torch.Tensor) -> torch.Tensor:
