@@ -27,9 +27,6 @@ T, E = "frames", "expressions"
 FACE_OFFSET, FACE_STEP, FACE_CENTRE = "face_offset", "face_step", "face_centre"
 TENSORS: dict[str, tuple[str, tuple]] = {
     "times": ("F64", (T,)),
-    FACE_OFFSET: ("I16", (T, FACE_POINTS, 3)),
-    FACE_STEP: ("F32", (T, 3)),
-    FACE_CENTRE: ("F32", (T, 3)),
     "face_confidence": ("F32", (T,)),
     "neutral": ("F32", (FACE_POINTS, 3)),
     "rotation": ("F32", (T, 3, 3)),
@@ -44,6 +41,9 @@ TENSORS: dict[str, tuple[str, tuple]] = {
     "camera": ("F32", (T, 4)),
     "subject_box": ("F32", (T, 4)),
     "face_visibility": ("F32", (T, len(FACE_PARTS))),
+    FACE_OFFSET: ("I16", (T, FACE_POINTS, 3)),
+    FACE_STEP: ("F32", (T, 3)),
+    FACE_CENTRE: ("F32", (T, 3)),
 }
 """name -> (type, shape). The face points, two thirds of a file, are 16 bit numbers: the resting face in the head's pose
 + face_centre + face_step * face_offset (see `store`); everything else is stored as it is."""
@@ -162,9 +162,7 @@ def _names(text: str, name: str) -> tuple[str, ...]:
     names = _json(text, name, "list of expressions", list)
     sane = all(isinstance(one, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", one) for one in names)
     if not sane or len(set(names)) != len(names) or len(names) > MAX_EXPRESSIONS:
-        raise MediaError(
-            f"{name} has expression names that are no {MAX_EXPRESSIONS} different words; capture it again."
-        )
+        raise MediaError(f"{name} has expression names that are no set of words; capture it again.")
     return tuple(names)
 
 
