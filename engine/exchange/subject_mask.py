@@ -13,8 +13,10 @@ from .. import runtime
 from ..types import Clip, MotionTrack, Progress
 from .frames import paired
 
-MARGIN = 0.3
+REACH = 0.3
 """How far hair, clothes and things in the hand may reach beyond face and joints, in sides of their box."""
+REACH_OF_FACE = 1.6
+"""The same for a subject of which only the face is known, in sides of the face's box: shoulders are that wide."""
 SMALL = 256
 """px of the longer side at which connected parts of the matte are told apart."""
 PERSON = 0.5
@@ -25,8 +27,8 @@ def subject_masks(
 ) -> Iterator[torch.Tensor]:
     """float32 batches [B, H, W] 0..1, one mask for each frame of the clip; empty where nobody is tracked.
 
-    A part of the matte counts when it is connected with the subject's face or joints, and within MARGIN of them:
-    two people who touch are parted there. refine: let the edges follow the picture.
+    A part of the matte counts when it is connected with the subject's face or joints, and not far to their sides
+    or above: two people who touch are parted there. refine: let the edges follow the picture.
     Raises SettingError when clip and track do not belong together.
     """
     batches = paired(clip, track)
@@ -46,17 +48,29 @@ def _masks(batches, track, progress, refine):
 
 
 def _anchors(track: MotionTrack, frame: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Places that belong to the subject, float32 [N, 2], and all places that the networks think it has [M, 2] px: a
-    close-up has joints below the picture, which say how far the body reaches to the sides."""
+    """Places that belong to the subject, float32 [N, 2] px, and the box x0, y0, x1, y1 that it stays in.
+
+    The box goes by all joints, seen or not: in a close-up those below the picture say how wide the body is. It has no
+    lower side, because a body goes on below what is seen of it.
+    """
     joints = track.body[frame]
     seen, places = joints[joints[:, 3] > 0.5, :2], joints[joints[:, 3:].amax(1) > 0, :2]
     if float(track.face_confidence[frame]) > 0:
         face = track.face_points[frame, :, :2]
-        seen, places = torch.cat([seen, face]), torch.cat([places, face])
-    return seen, places
+        seen, places, bare = torch.cat([seen, face]), torch.cat([places, face]), not len(places)
+    else:
+        bare = False
+    if not len(places):
+        return seen, torch.zeros(4)
+    low, high = places.amin(0), places.amax(0)
+    reach = (REACH_OF_FACE if bare else REACH) * (high - low).amax()
+    box = torch.cat([low - reach, high + reach])
+    box[3] = torch.inf
+    border = torch.tensor([track.width, track.height] * 2, dtype=torch.float32)
+    return seen, torch.maximum(torch.minimum(box, border), torch.zeros(4))
 
 
-def _near(matte: torch.Tensor, seen: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+def _near(matte: torch.Tensor, seen: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
     """1 where the matte [H, W] may be the subject, 0 elsewhere, with a soft border: [H, W]."""
     from scipy import ndimage
 
@@ -66,10 +80,9 @@ def _near(matte: torch.Tensor, seen: torch.Tensor, places: torch.Tensor) -> torc
     scale = min(1.0, SMALL / max(height, width))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     small = functional.interpolate(matte[None, None], size, mode="area")[0, 0].numpy()
-    limit = _limits(places, height, width) * torch.tensor([size[1] / width, size[0] / height]).repeat(2)
-    x0, y0, x1, y1 = limit.tolist()
+    x0, y0, x1, y1 = (box * torch.tensor([size[1] / width, size[0] / height]).repeat(2)).round().int().tolist()
     allowed = np.zeros(size, dtype=bool)
-    allowed[max(0, round(y0)) : max(0, round(y1)), max(0, round(x0)) : max(0, round(x1))] = True
+    allowed[y0:y1, x0:x1] = True
     parts, _ = ndimage.label((small > PERSON) & allowed)
     column = (seen[:, 0] * size[1] / width).long()
     row = (seen[:, 1] * size[0] / height).long()
@@ -78,10 +91,3 @@ def _near(matte: torch.Tensor, seen: torch.Tensor, places: torch.Tensor) -> torc
     kept = np.isin(parts, touched[touched > 0])
     kept = ndimage.binary_dilation(kept, iterations=3)  # the soft edge of the matte lies outside its half
     return functional.interpolate(torch.from_numpy(kept).float()[None, None], (height, width), mode="bilinear")[0, 0]
-
-
-def _limits(places: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    low, high = places.amin(0), places.amax(0)
-    margin = MARGIN * (high - low).amax()
-    box = torch.cat([low - margin, high + margin])
-    return torch.maximum(torch.minimum(box, box.new_tensor([width, height] * 2)), torch.zeros(4))

@@ -83,11 +83,12 @@ def test_the_mask_holds_the_subject_only(filmed):
     assert float(masks.min()) >= 0 and float(masks.max()) <= 1
     face = track.face_points[2, :468, :2].long()
     assert float(masks[2][face[:, 1], face[:, 0]].mean()) > 0.95
+    assert float(masks[:, -20:, 100:350].min()) > 0.9  # the chest, down to the border
     assert float(masks[:, :, 500:].max()) < 0.05
     from motion_control.models.matte import person_matte
 
     whole = person_matte(next(media.iterate(clip)).frames, refine=True)
-    assert float((whole[:, :, 520:] > 0.9).float().mean()) > 0.08  # the other person is in the matte
+    assert float(whole[:, :, 520:].max()) > 0.8  # the other person is in the matte
 
 
 def test_nobody_tracked_is_an_empty_mask(filmed):
