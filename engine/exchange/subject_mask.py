@@ -55,16 +55,15 @@ def _anchors(track: MotionTrack, frame: int) -> tuple[torch.Tensor, torch.Tensor
     """
     joints = track.body[frame]
     seen, places = joints[joints[:, 3] > 0.5, :2], joints[joints[:, 3:].amax(1) > 0, :2]
+    reach = REACH if len(places) else REACH_OF_FACE
     if float(track.face_confidence[frame]) > 0:
         face = track.face_points[frame, :, :2]
-        seen, places, bare = torch.cat([seen, face]), torch.cat([places, face]), not len(places)
-    else:
-        bare = False
+        seen, places = torch.cat([seen, face]), torch.cat([places, face])
     if not len(places):
         return seen, torch.zeros(4)
     low, high = places.amin(0), places.amax(0)
-    reach = (REACH_OF_FACE if bare else REACH) * (high - low).amax()
-    box = torch.cat([low - reach, high + reach])
+    margin = reach * (high - low).amax()
+    box = torch.cat([low - margin, high + margin])
     box[3] = torch.inf
     border = torch.tensor([track.width, track.height] * 2, dtype=torch.float32)
     return seen, torch.maximum(torch.minimum(box, border), torch.zeros(4))
