@@ -1,4 +1,4 @@
-"""The command line: python -m motion_control animate | inspect | demo."""
+"""The command line: python -m motion_control animate | capture | inspect | demo."""
 
 from .main import main
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ..engine.errors import MediaError, MotionControlError
+from .capture import add_capture
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,31 +26,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="motion_control", description="A character performs the motion of a video.")
-    commands = parser.add_subparsers(required=True, metavar="animate | inspect | demo")
+    commands = parser.add_subparsers(required=True, metavar="animate | capture | inspect | demo")
     animate = commands.add_parser("animate", help="play a motion reference on a character")
-    _add_sources(animate, required=True)
+    _add_sources(animate, character_required=True)
+    animate.add_argument("--track", type=Path, help="a captured track to play; --motion then only gives the sound")
     animate.add_argument("--output", type=Path, required=True, help="the .mp4 to write")
     _add_settings(animate)
     animate.set_defaults(run=_animate)
+    add_capture(commands)
     inspect = commands.add_parser("inspect", help="check a motion reference or a character image")
     chosen = inspect.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--motion", type=Path, help="a video")
     chosen.add_argument("--character", type=Path, help="an image")
     inspect.set_defaults(run=_inspect)
     demo = commands.add_parser("demo", help="a built-in sample, or your own files, into output/")
-    _add_sources(demo, required=False)
+    _add_sources(demo, character_required=False)
     demo.add_argument("--output", type=Path, default=Path("output/demo.mp4"))
     demo.add_argument("--sample-only", type=Path, metavar="FOLDER", help="only write the sample's files into FOLDER")
     _add_settings(demo)
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=_demo, track=None)
     return parser
 
 
-def _add_sources(parser, required: bool) -> None:
-    parser.add_argument("--motion", type=Path, required=required, help="the motion reference video")
+def _add_sources(parser, character_required: bool) -> None:
+    parser.add_argument("--motion", type=Path, help="the motion reference video")
     parser.add_argument(
-        "--character", type=Path, action="append", required=required, help="an image of the character; may be repeated"
-    )
+        "--character", type=Path, action="append", required=character_required,
+        help="an image of the character; may be repeated",
+    )  # fmt: skip
 
 
 def _add_settings(parser) -> None:
@@ -90,6 +94,7 @@ def _animate(options) -> int:
             options.character,
             options.output,
             settings,
+            track=options.track,
             background=options.background,
             start=options.start,
             duration=options.duration,

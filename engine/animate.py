@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from . import media
-from .capture import extract_track
+from . import exchange, media
+from .capture import draw_skeleton, extract_track
 from .errors import MediaError, SettingError
 from .identity import bind_identity, report_text
 from .pipeline import prefetch
@@ -22,11 +22,12 @@ StageProgress = Callable[[str, int, int], None]
 
 
 def animate(
-    motion: Path,
+    motion: Path | None,
     characters: list[Path],
     output: Path,
     settings: RenderSettings,
     *,
+    track: Path | None = None,
     background: Path | None = None,
     start: float = 0,
     duration: float | None = None,
@@ -36,6 +37,7 @@ def animate(
 ) -> dict:
     """Writes `output` (and a contact sheet) and returns the report. All inputs are checked before long work starts.
 
+    track: a saved track that is played instead of capturing `motion`, which then gives the sound only, or is None.
     Raises MotionControlError with one sentence for bad input.
     """
     began = time.perf_counter()
@@ -45,15 +47,18 @@ def animate(
     check_settings(settings)
     if not 0 <= restore <= 1:
         raise SettingError(f"restore is {restore}; choose a value from 0 to 1.")
-    clip = media.open_clip(motion, start, duration)
+    _check_source(motion, track, start, duration)
+    clip = media.open_clip(motion, start, duration) if motion else None
+    taken = exchange.load_track(track) if track else None
     images = [media.read_image(path) for path in characters]
     plate = media.read_image(background) if background else None
     clock = _Clock()
     identity = bind_identity(images, [path.name for path in characters], progress=_stage(progress, "character"))
     clock.lap("character")
-    track = extract_track(clip, progress=_stage(progress, "capture"))
-    clock.lap("capture")
-    render = plan(track, identity, settings)
+    if taken is None:
+        taken = extract_track(clip, progress=_stage(progress, "capture"))
+        clock.lap("capture")
+    render = plan(taken, identity, settings)
     frames: Iterator[torch.Tensor] = prefetch(
         render_frames(render, background=plate, progress=_stage(progress, "render"))
     )
@@ -61,31 +66,47 @@ def animate(
         frames = restore_faces(frames, identity, restore, total=render.frame_count)
     keep = set(media.moments(render.frame_count))
     shown, written = [], 0
-    with media.VideoWriter(output, render.width, render.height, clip.frame_rate, audio=clip) as writer:
+    with media.VideoWriter(output, render.width, render.height, taken.frame_rate, audio=clip) as writer:
         for batch in frames:
             writer.write(batch)
             shown += [batch[i].clone() for i in range(len(batch)) if written + i in keep]
             written += len(batch)
     clock.lap("render and write")
     if sheet:
-        driver = []
-        for batch in media.iterate(clip, batch=8, max_side=640):
-            driver += [frame.clone() for i, frame in enumerate(batch.frames) if batch.first + i in keep]
+        driver = _moments_of(clip, keep) if clip and clip.frame_count == len(taken) else _drawn(taken, keep)
         media.write_contact_sheet(sheet, [driver, shown])
     seconds = time.perf_counter() - began
     return {
         "output": str(output),
         "frames": written,
-        "frame_rate": str(clip.frame_rate),
+        "frame_rate": str(taken.frame_rate),
         "seconds": round(seconds, 2),
         "seconds_per_frame": round(seconds / max(written, 1), 4),
         "stages": clock.laps,
-        "sound": clip.audio is not None,
+        "sound": clip is not None and clip.audio is not None,
         **render.report,
-        "face_visible": round(float((track.face_confidence > 0.5).float().mean()), 3),
-        "reference": track.report.get("checks", []),
+        "face_visible": round(float((taken.face_confidence > 0.5).float().mean()), 3),
+        "reference": taken.report.get("checks", []),
         "character": report_text(identity).splitlines(),
     }
+
+
+def _check_source(motion, track, start, duration) -> None:
+    if motion is None and track is None:
+        raise SettingError("neither a motion reference nor a track is given; give one with --motion or --track.")
+    if motion is None and (start or duration is not None):
+        raise SettingError("start and duration choose a part of a video and a track is played whole; leave them out.")
+
+
+def _moments_of(clip, keep: set[int]) -> list[torch.Tensor]:
+    driver = []
+    for batch in media.iterate(clip, batch=8, max_side=640):
+        driver += [frame.clone() for i, frame in enumerate(batch.frames) if batch.first + i in keep]
+    return driver
+
+
+def _drawn(track, keep: set[int]) -> list[torch.Tensor]:
+    return [draw_skeleton(track, i, i + 1, max_side=640)[0] for i in sorted(keep)]
 
 
 class _Clock:

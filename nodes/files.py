@@ -45,10 +45,22 @@ def input_file(name: str) -> Path:
     import folder_paths
 
     plain, folder = folder_paths.annotated_filepath(name)
-    path = confined(plain.strip(), folder or folder_paths.get_input_directory())
+    folder = folder or folder_paths.get_input_directory()
+    path, kind = confined(plain.strip(), folder), os.path.basename(folder)
     if not path.is_file():
-        raise MediaError(f"'{name}' is not in ComfyUI's input folder: upload it or choose another file.")
+        raise MediaError(f"'{name}' is not in ComfyUI's {kind} folder: upload it or choose another file.")
     return path
+
+
+def saved_tracks() -> list[str]:
+    """The .safetensors files in ComfyUI's input folder and, marked "[output]", in its output folder and one below."""
+    import folder_paths
+
+    names = []
+    for folder, mark in ((folder_paths.get_input_directory(), ""), (folder_paths.get_output_directory(), " [output]")):
+        found = [*Path(folder).glob("*.safetensors"), *Path(folder).glob("*/*.safetensors")]
+        names += sorted(path.relative_to(folder).as_posix() + mark for path in found if path.name[0] != ".")
+    return names
 
 
 def video_source(video) -> tuple[Path, float, float]:
@@ -121,12 +133,12 @@ def metadata(hidden) -> dict[str, str]:
     return {name: json.dumps(value) for name, value in tags.items() if value is not None}
 
 
-def new_file(prefix: str, temporary: bool, width: int, height: int) -> tuple[Path, str]:
-    """A free .mp4 name in ComfyUI's output (or temp) folder, and its subfolder there."""
+def new_file(prefix: str, temporary: bool, width: int, height: int, suffix: str = ".mp4") -> tuple[Path, str]:
+    """A free name with this ending in ComfyUI's output (or temp) folder, and its subfolder there."""
     import folder_paths
 
     folder = folder_paths.get_temp_directory() if temporary else folder_paths.get_output_directory()
     confined(prefix, folder)
     full, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, folder, width, height)
     os.makedirs(full, exist_ok=True)
-    return Path(full) / f"{name}_{counter:05}_.mp4", subfolder
+    return Path(full) / f"{name}_{counter:05}_{suffix}", subfolder

@@ -21,6 +21,10 @@ PREVIEW_SECONDS = 0.5
 MotionClip = io.Custom("MOTION_CLIP")
 MotionTrack = io.Custom("MOTION_TRACK")
 CharacterIdentity = io.Custom("CHARACTER_IDENTITY")
+# Of other nodes.
+PoseKeypoint = io.Custom("POSE_KEYPOINT")
+FaceLandmarks = io.Custom("FACE_LANDMARKS")
+BoundingBox = io.Custom("BOUNDING_BOX")
 
 
 def supported(target, **fields) -> dict:
@@ -95,14 +99,14 @@ def check_images(images: torch.Tensor, name: str) -> None:
         raise SettingError(f"{name} holds no picture: check the node it comes from.")
 
 
-def allocate(count: int, height: int, width: int) -> torch.Tensor:
-    """An IMAGE float32 [count, height, width, 3] to be filled."""
+def allocate(count: int, height: int, width: int, channels: int = 3) -> torch.Tensor:
+    """An IMAGE float32 [count, height, width, channels] to be filled."""
     import torch
 
     try:
-        return torch.empty(count, height, width, 3, dtype=torch.float32)
+        return torch.empty(count, height, width, channels, dtype=torch.float32)
     except (RuntimeError, MemoryError):
-        need = count * height * width * 12 / 2**30
+        need = count * height * width * channels * 4 / 2**30
         raise SettingError(
             f"{count} frames of {width}x{height} px need {need:.1f} GB as an IMAGE and do not fit into memory: "
             "set a shorter duration in LoadMotionRef or a smaller width and height."

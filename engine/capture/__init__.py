@@ -1,7 +1,8 @@
 """Motion capture: Clip -> MotionTrack."""
 
+from .assemble import Observations, assemble_track
 from .checks import check_clip, check_track
 from .extract import extract_track
 from .skeleton import draw_skeleton
 
-__all__ = ["check_clip", "check_track", "draw_skeleton", "extract_track"]
+__all__ = ["Observations", "assemble_track", "check_clip", "check_track", "draw_skeleton", "extract_track"]

@@ -10,9 +10,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 HERE = Path(__file__).parent
 NODES = ["LoadMotionRef", "ExtractPose", "BindIdentity", "MotionSampler", "RestoreFace", "VideoCombine"]
+HELPERS = ["SaveMotionTrack", "LoadMotionTrack", "FaceCrops", "SubjectMask"]
 SENTENCE = re.compile(r"^(?!.*\.\W*[ )]\W*[A-Z])(?!.*\.\))[^\n]{20,400}\.$")  # one line, one sentence
 
 
@@ -73,9 +75,9 @@ def test_the_pack_loads_fast_and_without_complaints(server):
     assert float(line[1]) < 0.5  # 0.2 on an idle machine
 
 
-def test_object_info_offers_six_nodes_with_tooltips(server):
+def test_object_info_offers_all_nodes_with_tooltips(server):
     info = server.get_json("/object_info")
-    for name in NODES:
+    for name in NODES + HELPERS:
         node = info[name]
         assert node["category"] == "Motion Control" and node["description"] and node["display_name"]
         inputs = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
@@ -87,7 +89,7 @@ def test_object_info_offers_six_nodes_with_tooltips(server):
 
 
 def test_help_pages_are_served(server):
-    for name in NODES:
+    for name in NODES + HELPERS:
         assert server.get(f"/extensions/motion-control/docs/{name}.md").startswith(b"# ")
 
 
@@ -157,6 +159,77 @@ def test_the_skeleton_and_a_video_from_another_node(server, first_run, graph):
     result = server.run(graph)
     rate = facts(server.base / "input" / "performance.mp4")["rate"]
     assert abs(len(result["outputs"]["7"]["images"]) - Fraction(3, 10) * rate) <= 1
+
+
+def test_the_helper_nodes_in_one_graph(server, first_run, graph):
+    """A track goes out as key points, pictures, a mask and a file, and comes back from the points and from the file."""
+    graph = {key: graph[key] for key in ("1", "2", "3", "4", "5", "7")}
+    graph["1"]["inputs"].update(start_time=3.6, duration=0.4)
+    graph["2"]["inputs"]["skeleton_style"] = "wan animate"
+    graph["5"]["inputs"].update(width=128, height=128, track=["20", 0])
+    graph["7"]["inputs"].update(images=["5", 0], track=["20", 0])
+    graph |= {
+        "20": {"class_type": "ExtractPose", "inputs": {"clip": ["1", 0], "smoothing": 0.0, "pose_keypoints": ["2", 3]}},
+        "21": {"class_type": "FaceCrops", "inputs": {"clip": ["1", 0], "track": ["2", 0]}},
+        "22": {"class_type": "PreviewImage", "inputs": {"images": ["21", 0]}},
+        "23": {"class_type": "SubjectMask", "inputs": {"clip": ["1", 0], "track": ["2", 0], "refine": False}},
+        "24": {"class_type": "MaskToImage", "inputs": {"mask": ["23", 0]}},
+        "25": {"class_type": "PreviewImage", "inputs": {"images": ["24", 0]}},
+        "26": {"class_type": "SaveMotionTrack", "inputs": {"track": ["2", 0], "filename_prefix": "tracks/take"}},
+        "27": {"class_type": "PreviewImage", "inputs": {"images": ["2", 1]}},
+        "28": {"class_type": "PreviewAny", "inputs": {"source": ["20", 2]}},
+    }
+    result = server.run(graph)
+    count = facts(server.get("/view", **shown_file(result)))["frames"]
+    assert count == round(Fraction(2, 5) * facts(server.base / "input" / "performance.mp4")["rate"])
+    pictures = {key: result["outputs"][key]["images"] for key in ("22", "25", "27")}
+    assert [len(shown) for shown in pictures.values()] == [count] * 3
+    crop, mask, skeleton = (picture(server, shown[0]) for shown in pictures.values())
+    assert crop.shape == (512, 512, 3) and crop.std() > 20
+    assert skeleton.max() == 255 and (skeleton.sum(2) > 0).mean() < 0.1
+    middle = mask[mask.shape[0] // 2, mask.shape[1] // 2]
+    assert middle.min() > 200 and mask[0, 0].max() < 50
+    assert "pose_keypoints" in result["outputs"]["28"]["text"][0]
+    (file,) = server.base.glob("output/tracks/take_*.safetensors")
+    assert file.stat().st_size < 6000 * count + 50_000
+    again = {key: graph[key] for key in ("3", "4", "5", "7")}
+    again["30"] = {"class_type": "LoadMotionTrack", "inputs": {"file": f"tracks/{file.name} [output]"}}
+    again["5"]["inputs"]["track"] = again["7"]["inputs"]["track"] = ["30", 0]
+    del again["7"]["inputs"]["audio"]
+    assert facts(server.get("/view", **shown_file(server.run(again))))["frames"] == count
+
+
+def picture(server, shown) -> np.ndarray:
+    with Image.open(io.BytesIO(server.get("/view", **shown))) as found:
+        return np.asarray(found.convert("RGB"))
+
+
+def test_core_draws_our_key_points(server, first_run, graph):
+    info = server.get_json("/object_info")
+    if "SDPoseDrawKeypoints" not in info:
+        pytest.skip("this ComfyUI has no node for POSE_KEYPOINT")
+    graph = {key: graph[key] for key in ("1", "2")}
+    graph["1"]["inputs"].update(start_time=3.6, duration=0.2)
+    options = {"draw_body": True, "draw_hands": True, "draw_face": True, "draw_feet": True, "draw_head": True}
+    options |= {"stick_width": 4, "face_point_size": 1, "score_threshold": 0.3}
+    graph["8"] = {"class_type": "SDPoseDrawKeypoints", "inputs": {"keypoints": ["2", 3], **options}}
+    graph["9"] = {"class_type": "PreviewImage", "inputs": {"images": ["8", 0]}}
+    drawn = picture(server, server.run(graph)["outputs"]["9"]["images"][0])
+    assert ((drawn == 255).all(2)).sum() > 68  # the dots of the face
+
+
+@pytest.mark.parametrize("name", ["../x.safetensors", "none.safetensors [output]"])
+def test_a_bad_track_name_is_refused_before_the_run(server, name):
+    graph = {"1": {"class_type": "LoadMotionTrack", "inputs": {"file": name}}}
+    graph["2"] = {"class_type": "PreviewAny", "inputs": {"source": ["1", 2]}}
+    assert SENTENCE.match(server.refusal(graph)[0])
+
+
+def test_a_broken_track_is_one_sentence(server):
+    (server.base / "input" / "broken.safetensors").write_bytes(b"\x10" + bytes(60))
+    graph = {"1": {"class_type": "LoadMotionTrack", "inputs": {"file": "broken.safetensors"}}}
+    graph["2"] = {"class_type": "PreviewAny", "inputs": {"source": ["1", 2]}}
+    assert SENTENCE.match(server.failure(graph)["exception_message"].strip())
 
 
 def test_a_clip_without_sound_goes_through_audio_sockets(server, first_run, graph):

@@ -17,7 +17,7 @@ except ModuleNotFoundError:  # Python 3.10: pytest brings the package that becam
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("capture", "identity", "media", "performance", "render", "restore")
+ROOMS = ("capture", "exchange", "identity", "media", "performance", "render", "restore")
 FORBIDDEN_MODULES = {
     "subprocess", "urllib", "requests", "http", "httpx", "aiohttp", "socket", "ftplib", "pip", "pickle", "ctypes",
 }  # fmt: skip

@@ -47,7 +47,7 @@ def _comfy_api():
     io = types.SimpleNamespace(
         Custom=_socket, Schema=_Schema, NodeOutput=_NodeOutput, Hidden=_Hidden, FolderType=_FolderType,
         ComfyNode=type("ComfyNode", (), {"hidden": None}), UploadType=types.SimpleNamespace(video="video_upload"),
-        **{name: _socket(name.upper()) for name in "Image Audio Video Float Int String Boolean Combo".split()},
+        **{name: _socket(name.upper()) for name in "Image Mask Audio Video Float Int String Boolean Combo".split()},
     )  # fmt: skip
     ui = types.SimpleNamespace(
         PreviewVideo=lambda values: {"images": values},

@@ -9,6 +9,7 @@ from motion_control.engine.errors import MotionControlError, SettingError
 from motion_control.engine.types import Check
 
 NODES = ["LoadMotionRef", "ExtractPose", "BindIdentity", "MotionSampler", "RestoreFace", "VideoCombine"]
+HELPERS = ["SaveMotionTrack", "LoadMotionTrack", "FaceCrops", "SubjectMask"]
 
 
 @pytest.fixture
@@ -18,12 +19,12 @@ def nodes(comfy):
     return nodes
 
 
-def test_the_extension_offers_the_six_nodes(nodes):
+def test_the_extension_offers_the_six_nodes_and_their_helpers(nodes):
     offered = asyncio.run(nodes.MotionControlExtension().get_node_list())
-    assert [node.define_schema().node_id for node in offered] == NODES
+    assert [node.define_schema().node_id for node in offered] == NODES + HELPERS
 
 
-@pytest.mark.parametrize("name", NODES)
+@pytest.mark.parametrize("name", NODES + HELPERS)
 def test_schema_is_complete_and_ids_are_unique(nodes, root, name):
     schema = getattr(nodes, name).define_schema()
     assert schema.category == "Motion Control" and schema.description
@@ -91,17 +92,81 @@ def test_extract_draws_every_frame_and_reports(nodes, engine):
         return torch.arange(start, stop, dtype=torch.uint8)[:, None, None, None].expand(-1, 9, 16, 3)
 
     engine("capture", extract_track=lambda clip, smoothing, progress: track, draw_skeleton=draw_skeleton)
-    result, skeleton, report = nodes.ExtractPose.execute(None, 0.5).values
+    engine("exchange", keypoint_frames=lambda track: ["frame"] * len(track))
+    result, skeleton, report, keypoints = nodes.ExtractPose.execute(None, 0.5).values
     assert result is track and skeleton.shape == (70, 9, 16, 3)
     assert torch.equal((skeleton[:, 0, 0, 0] * 255).round(), torch.arange(70.0))
-    assert report == "frames: 70\nPASS face: 1 (wanted 1)"
+    assert report == "frames: 70\nPASS face: 1 (wanted 1)" and len(keypoints) == 70
+
+
+def test_extract_takes_other_nodes_detections_and_draws_in_a_model_s_style(nodes, engine):
+    track = Track(count=5, width=2560, height=1440, report={})
+    asked = {}
+
+    def import_for_clip(clip, pose_keypoints, face_landmarks, smoothing):
+        asked.update(clip=clip, pose=pose_keypoints, face=face_landmarks, smoothing=smoothing)
+        return track
+
+    def draw_styled(track, style, start, stop, max_side=None):
+        asked.update(style=style, side=max_side)
+        return torch.zeros(stop - start, 9, 16, 3, dtype=torch.uint8)
+
+    engine("capture")
+    engine("exchange", import_for_clip=import_for_clip, draw_styled=draw_styled, keypoint_frames=lambda track: [])
+    given = {"pose_keypoints": ["p"], "face_landmarks": {"f": 1}, "skeleton_style": "wan animate"}
+    assert nodes.ExtractPose.execute("clip", 0.3, **given).values[0] is track
+    assert asked == {
+        "clip": "clip", "pose": ["p"], "face": {"f": 1}, "smoothing": 0.3, "style": "wan animate", "side": 1280,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("count, side", [(100, 512), (1800, 297), (10**7, 64)])
 def test_a_long_clip_gets_smaller_skeletons(nodes, count, side):
     from motion_control.nodes.extract_pose import skeleton_side
 
-    assert skeleton_side(count, 1280, 720) == side
+    assert skeleton_side(count, 1280, 720, 512) == side
+
+
+# Tracks as files
+
+
+@pytest.fixture
+def track():
+    from motion_control.engine.tracks import blank_track
+
+    return blank_track(torch.arange(4).double() / 25, Fraction(25), 64, 48)
+
+
+def test_a_track_is_saved_and_loaded_again(nodes, comfy, track):
+    (path,) = nodes.SaveMotionTrack.execute(track, "takes/one").values
+    assert path == str(comfy / "output" / "takes" / "one_00001_.safetensors")
+    (comfy / "input" / "mine.safetensors").write_bytes((comfy / path).read_bytes())
+    (comfy / "input" / ".part.safetensors").write_bytes(b"")
+    names = nodes.LoadMotionTrack.define_schema().inputs[0].rest["options"]
+    assert names == ["mine.safetensors", "takes/one_00001_.safetensors [output]"]
+    for name in names:
+        assert nodes.LoadMotionTrack.validate_inputs(name) is True
+        loaded, rate, _ = nodes.LoadMotionTrack.execute(name).values
+        assert torch.equal(loaded.translation, track.translation) and rate == 25.0
+    before = nodes.LoadMotionTrack.fingerprint_inputs("mine.safetensors")
+    (comfy / "input" / "mine.safetensors").write_bytes(b"1")
+    assert nodes.LoadMotionTrack.fingerprint_inputs("mine.safetensors") != before
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.safetensors", "/etc/passwd", "C:\\x.safetensors", "missing.safetensors [output]"]
+)
+def test_a_track_comes_from_comfyui_s_folders_only(nodes, name):
+    assert name.split(" [")[0] in nodes.LoadMotionTrack.validate_inputs(name)
+    with pytest.raises(MotionControlError):
+        nodes.LoadMotionTrack.execute(name)
+    assert "SaveMotionTrack" in nodes.LoadMotionTrack.validate_inputs("save a track first")
+
+
+@pytest.mark.parametrize("prefix", ["../x", "/tmp/x", "C:\\x", ""])
+def test_a_track_is_saved_in_the_output_folder_only(nodes, track, prefix):
+    with pytest.raises(MotionControlError):
+        nodes.SaveMotionTrack.execute(track, prefix)
 
 
 # BindIdentity
