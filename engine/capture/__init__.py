@@ -3,5 +3,6 @@
 from .checks import check_clip, check_track
 from .extract import extract_track
 from .skeleton import draw_skeleton
+from .subject import Subject, parse_subject
 
-__all__ = ["check_clip", "check_track", "draw_skeleton", "extract_track"]
+__all__ = ["Subject", "check_clip", "check_track", "draw_skeleton", "extract_track", "parse_subject"]
