@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from . import media
-from .capture import extract_track
+from .capture import Subject, extract_track
 from .errors import MediaError, SettingError
 from .identity import bind_identity, report_text
 from .pipeline import prefetch
@@ -31,10 +31,13 @@ def animate(
     start: float = 0,
     duration: float | None = None,
     restore: float = 0.0,
+    subject: Subject | None = None,
     sheet: Path | None = None,
     progress: StageProgress | None = None,
 ) -> dict:
-    """Writes `output` (and a contact sheet) and returns the report. All inputs are checked before long work starts.
+    """Writes `output` (and a contact sheet) and returns the report.
+
+    subject: who of several people performs. All inputs are checked before long work starts.
 
     Raises MotionControlError with one sentence for bad input.
     """
@@ -51,7 +54,7 @@ def animate(
     clock = _Clock()
     identity = bind_identity(images, [path.name for path in characters], progress=_stage(progress, "character"))
     clock.lap("character")
-    track = extract_track(clip, progress=_stage(progress, "capture"))
+    track = extract_track(clip, subject=subject, progress=_stage(progress, "capture"))
     clock.lap("capture")
     render = plan(track, identity, settings)
     frames: Iterator[torch.Tensor] = prefetch(
@@ -83,6 +86,8 @@ def animate(
         "sound": clip.audio is not None,
         **render.report,
         "face_visible": round(float((track.face_confidence > 0.5).float().mean()), 3),
+        "cuts": list(track.cuts),
+        "others": track.report["others"],
         "reference": track.report.get("checks", []),
         "character": report_text(identity).splitlines(),
     }

@@ -19,7 +19,11 @@ SMALL_SHARE = 1 / 12
 """Faces under this share of the picture's longer side are looked for in tiles, too."""
 BODY_SCORE = 0.6
 """A body without a face is one more person from this score."""
-LOOK_SIZE = 24
+LOOK_SIZE, LIGHT_CELLS = 24, 6
+"""Pixels and cells a side: finer cells would tell a face from itself a few pixels further."""
+SHIFTS = tuple((x, y) for x in (0.0, -0.12, 0.12) for y in (0.0, -0.12, 0.12))
+"""Where else a look is taken, in region widths; the first is where the region is."""
+COLOUR_WEIGHT = 4.0
 LOOKS = 8
 """Appearances that are remembered of a person."""
 LOOK_WEIGHT = 2.0
@@ -30,6 +34,11 @@ FARTHEST = 6.0
 ALIKE = 0.45
 """Least likeness of a find to somebody who was not seen for a while. Measured on the same face a second later: 0.5 and
 more unless it turned away; between different people in different light: mostly under 0.5."""
+COVERED = 0.2
+"""Somebody near another and less like itself than this is covered in part."""
+APART = 2.5
+"""Nobody covers a head that is so many head sizes away."""
+LEARN_EVERY = 3
 RECOVER_S = 1.0
 """A subject hidden for so long may be somebody who appeared since and looks most like it, turned or lit differently."""
 FORGET_S = 2.0
@@ -42,7 +51,7 @@ class Person:
     """x, y: middle of the head, px. size: height of the head, px. score: 0..1.
 
     face, body: float32 [5] crops for the landmark networks, or None where that was not found.
-    look: float32 [L] what the head and its surroundings look like, see `likeness`.
+    look: float32 [9, L] what the head and its surroundings look like, see `likeness`.
     """
 
     x: float
@@ -89,49 +98,64 @@ def _same_head(face, body) -> bool:
 
 
 def _head(box) -> torch.Tensor:
-    side = 1.5 * max(box.width, box.height)
+    side = 1.2 * max(box.width, box.height)
     return torch.tensor([*box.centre, side, side, 0.0])
 
 
 def look(frame: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:
-    """Appearance of regions [R, 5] of a picture, float32 [R, L]: light of 12 x 12 cells without brightness and
-    contrast, then colour of 4 x 4 cells without brightness."""
+    """Appearance of regions [R, 5] of a picture, float32 [R, 9, L]: as they are, then moved a little to all sides.
+
+    Light of 6 x 6 cells without brightness and contrast, then colour of 4 x 4 cells without brightness.
+    """
     count = len(regions)
-    crops = crop_regions(frame[None], regions, LOOK_SIZE, pictures=torch.zeros(count, dtype=torch.long)).cpu() / 255
+    shifted = regions[:, None].repeat(1, len(SHIFTS), 1)
+    shifted[..., :2] += torch.tensor(SHIFTS) * regions[:, None, 2:3]
+    pictures = torch.zeros(count * len(SHIFTS), dtype=torch.long)
+    crops = crop_regions(frame[None], shifted.flatten(0, 1), LOOK_SIZE, pictures=pictures).cpu() / 255
     light = crops.mean(1, keepdim=True)
     colour = functional.avg_pool2d(crops / (light + 0.05), LOOK_SIZE // 4)
-    light = functional.avg_pool2d(light, LOOK_SIZE // 12).flatten(1)
+    light = functional.avg_pool2d(light, LOOK_SIZE // LIGHT_CELLS).flatten(1)
     light = light - light.mean(1, keepdim=True)
-    return torch.cat([light / light.norm(dim=1, keepdim=True).clamp_min(1e-3), colour.flatten(1)], 1)
+    looks = torch.cat([light / light.norm(dim=1, keepdim=True).clamp_min(1e-3), colour.flatten(1)], 1)
+    return looks.view(count, len(SHIFTS), -1)
 
 
-def likeness(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Of two looks: 1 equal, about 0 or less for different people."""
-    cells = (LOOK_SIZE // 2) ** 2
-    return float(a[:cells] @ b[:cells]) - 4 * float((a[cells:] - b[cells:]).abs().mean())
+def likeness(known: torch.Tensor, seen: torch.Tensor) -> float:
+    """Of two looks [9, L]: 1 equal, about 0 or less for different people. Detectors put the same head a tenth higher
+    or lower from one frame to the next, so the best of the shifts counts."""
+    cells = LIGHT_CELLS**2
+    light = seen[:, :cells] @ known[0, :cells]
+    colour = (seen[:, cells:] - known[0, cells:]).abs().mean(1)
+    return float((light - COLOUR_WEIGHT * colour).max())
 
 
 @dataclass
 class Track:
-    """One person through a shot: first frame, last place, speed in px a frame, frames seen, frames since seen."""
+    """One person through a shot: last place, first frame, speed in px a frame, frames seen, frames since seen, whether
+    somebody covers it in part, and whether it turned out to be somebody else's double."""
 
     person: Person
     first: int
     speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
     looks: list[torch.Tensor] = field(default_factory=list)
-    seen: int = 1
+    seen: int = 0
     missed: int = 0
+    covered: bool = False
+    double: bool = False
 
     def expected(self) -> np.ndarray:
         # a hidden person is expected to go on for a moment, then to wait
         steps = min(self.missed + 1, 15)
         return np.array([self.person.x, self.person.y]) + steps * self.speed
 
+    def likeness(self, person: Person) -> float:
+        return max(likeness(known, person.look) for known in self.looks)
+
     def cost(self, person: Person) -> float:
         """Of a find being this person; infinite where it cannot be."""
         size = max(self.person.size, person.size)
         apart = float(np.linalg.norm(self.expected() - (person.x, person.y))) / size
-        alike = max(likeness(known, person.look) for known in self.looks)
+        alike = self.likeness(person)
         if apart > min(NEAR + NEAR_GROWS * self.missed, FARTHEST) or (self.missed > 2 and alike < ALIKE):
             return float("inf")
         return apart + LOOK_WEIGHT * (1 - alike)
@@ -159,16 +183,43 @@ class Crowd:
             if row not in taken:
                 track.missed += 1
                 continue
-            alone = np.isfinite(costs[:, taken[row]]).sum() == 1
-            self._move(track, people[taken[row]], learn=bool(alone))
+            person = people[taken[row]]
+            alone = self._is_alone(track, person)
+            # half covered by somebody: the place is followed, the face is not read
+            track.covered = not alone and track.likeness(person) < COVERED
+            if track.missed:
+                self._drop_doubles(track, frame)
+            self._move(track, person, learn=alone)
         known = set(taken.values())
-        new = [Track(person, frame, looks=[person.look]) for i, person in enumerate(people) if i not in known]
-        left = [track for track in self.tracks if track.missed > self._forget and track is not self.subject]
+        new = [Track(person, frame, looks=[person.look], seen=1) for i, person in enumerate(people) if i not in known]
+        left = [
+            track
+            for track in self.tracks
+            if track is not self.subject and (track.missed > self._forget or (track.double and track.missed))
+        ]
         self.gone += left
         self.tracks = [track for track in self.tracks if track not in left] + new
         if self.subject.missed > self._recover:
             self._find_subject_again(frame)
-        return None if self.subject.missed else self.subject.person
+        return None if self.subject.missed or self.subject.covered else self.subject.person
+
+    def _drop_doubles(self, track: Track, frame: int) -> None:
+        """Somebody half hidden was not known again at once: what was taken for another one in its place meanwhile."""
+        for other in self.tracks:
+            here = (
+                np.hypot(other.person.x - track.person.x, other.person.y - track.person.y)
+                < FARTHEST * other.person.size
+            )
+            if other.first > frame - track.missed and other.seen < track.missed and here:
+                other.double = True
+
+    def _is_alone(self, track: Track, person: Person) -> bool:
+        """Whether everybody else, seen or hidden, is well away."""
+        others = (other for other in self.tracks if other is not track)
+        return all(
+            np.linalg.norm(other.expected() - (person.x, person.y)) > APART * max(other.person.size, person.size)
+            for other in others
+        )
 
     def _find_subject_again(self, frame: int) -> None:
         lost = frame - self.subject.missed
@@ -185,9 +236,9 @@ class Crowd:
         track.speed = SPEED_KEPT * track.speed + (1 - SPEED_KEPT) * step
         track.person, track.missed, track.seen = person, 0, track.seen + 1
         # only what is certain is learnt: not the mixture while two pass each other
-        if learn and track.seen % 5 == 0:
+        if learn and track.seen % LEARN_EVERY == 0:
             first, *later = track.looks
             track.looks = [first, *[*later, person.look][1 - LOOKS :]]
 
     def others(self) -> list[Track]:
-        return [track for track in [*self.gone, *self.tracks] if track is not self.subject]
+        return [track for track in [*self.gone, *self.tracks] if track is not self.subject and not track.double]

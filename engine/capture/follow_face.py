@@ -43,9 +43,20 @@ class FaceFollower:
             return None
         return float(self._region[0]), float(self._region[1]), float(self._region[2]) / faces.ROI_SCALE
 
-    def read_at(self, frame: torch.Tensor, region: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The face of one frame uint8 [H, W, 3] whose crop was detected: points [478, 3] px, presence []."""
-        if self._region is None or float((self._region[:2] - region[:2]).norm()) > SAME_PLACE * float(region[2]):
+    def is_at(self, x: float, y: float) -> bool:
+        """Whether the followed face was last near x, y px."""
+        return (
+            self.place is not None and ((self.place[0] - x) ** 2 + (self.place[1] - y) ** 2) ** 0.5 < self.place[2] / 2
+        )
+
+    def read_at(self, frame: torch.Tensor, region: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The face of one frame uint8 [H, W, 3]: points [478, 3] px, presence [].
+
+        region: its crop [5] as detected, None when only the last crop is known.
+        """
+        if self._region is None:
+            self._region = region
+        elif region is not None and float((self._region[:2] - region[:2]).norm()) > SAME_PLACE * float(region[2]):
             self._region = region
         points, presence = self._read_run(frame[None])
         self._region = faces.roi_from_landmarks(points)[0] if float(presence[0]) >= PRESENT else None

@@ -155,7 +155,7 @@ class Performer:
                 self._body.start(None)
                 self._joints = None
             else:
-                if person.face is not None:
+                if person.face is not None or self._face.is_at(person.x, person.y):
                     points, presence = self._face.read_at(frame, person.face)
                     seen.face[at + i], seen.face_seen[at + i] = points, presence
                 if self._shot_frame % self._stride == 0 and (person.body is not None or self._body.place is not None):
