@@ -43,13 +43,13 @@ def test_frames_between_reads_and_short_gaps_are_filled(hand):
     read = torch.arange(COUNT) % 2 == 0
     read[-1] = True
     seen = torch.where(read[:, None], torch.full((COUNT, 2), 0.95), torch.zeros(()))
-    seen[12:18, 0] = 0  # 0.28 s between the last and the next find
+    seen[12:16, 0] = 0  # 0.24 s between the last and the next find
     given = torch.where((seen > 0)[..., None, None], true, torch.full((), 1e4))
     track = track_of(given, seen, read, smoothing=0)
     torch.testing.assert_close(track.hands, true, rtol=0, atol=0.1)
     confidence = track.hand_confidence
     assert confidence[:, 1].min() > 0.9 and confidence[:11, 0].min() > 0.9
-    assert (confidence[11:18, 0] - 0.6).abs().max() < 0.01
+    assert (confidence[11:16, 0] - 0.6).abs().max() < 0.01
 
 
 def test_a_long_absence_is_no_hand(hand):
