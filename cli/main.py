@@ -134,9 +134,7 @@ def _inspect(options) -> int:
         print("\n".join(track.report["checks"]))
         for other in track.report["others"]:
             x, y = other["where"]
-            print(
-                f"somebody else at {x:.2f},{y:.2f} in {other['frames']} frames; --subject {x:.2f},{y:.2f} selects there"
-            )
+            print(f"somebody else at {x:.2f},{y:.2f} from frame {other['first_frame']}, in {other['frames']} frames")
         return 0
     from ..engine.identity import bind_identity, report_text
 

@@ -148,6 +148,9 @@ class Track:
         steps = min(self.missed + 1, 15)
         return np.array([self.person.x, self.person.y]) + steps * self.speed
 
+    def __post_init__(self):
+        self.start = (self.person.x, self.person.y)
+
     def likeness(self, person: Person) -> float:
         return max(likeness(known, person.look) for known in self.looks)
 

@@ -15,8 +15,8 @@ HAND_OF_JOINTS = (2.7, -0.1)
 mediapipe/modules/holistic_landmark/hand_landmarks_from_pose_to_recrop and its calculator."""
 SEARCH_EVERY = 6
 """The palm detector looks at an arm whose hand is lost in one of so many reads."""
-PATIENCE = 2
-"""A hand that was not found so many times running is looked for in every third read only."""
+PATIENCE = 3
+"""A hand that was not found so many times running is looked for in every second read only."""
 SAME_HAND = 0.6
 """Two finds nearer than this, in palm lengths between their middles, are one hand."""
 FAR_FROM_WRIST = 0.5
@@ -72,12 +72,12 @@ class HandFollower:
         return self._region[side]
 
     def _at_the_joints(self, frame, joints, side):
-        if self._failed[side] >= PATIENCE and self._failed[side] % 3:
+        if self._failed[side] >= PATIENCE and self._failed[side] % 2:
             return None
         return region_of_joints(joints, side, frame.shape)
 
     def _on_the_arm(self, frame, joints, side):
-        if self._failed[side] % SEARCH_EVERY != 1 or not _wrist_in_view(joints, side, frame.shape):
+        if self._failed[side] % SEARCH_EVERY or not _wrist_in_view(joints, side, frame.shape):
             return None
         arm = _cut_out_arm(frame, joints, side)
         if arm is None:

@@ -181,10 +181,10 @@ class Performer:
             self._close_up = float((mesh.amax(1) - mesh.amin(1)).mean()) > CLOSE_UP * self._height
 
     def others(self) -> list[dict]:
-        """Everybody else: where they were last (fractions of the picture), since which frame, in how many frames."""
+        """Everybody else: where first seen (fractions of the picture), since which frame, in how many frames."""
         return [
             {
-                "where": [round(track.person.x / self._size[0], 3), round(track.person.y / self._size[1], 3)],
+                "where": [round(track.start[0] / self._size[0], 3), round(track.start[1] / self._size[1], 3)],
                 "first_frame": track.first,
                 "frames": track.seen,
             }

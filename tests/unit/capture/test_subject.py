@@ -61,7 +61,7 @@ def test_who_crosses_is_not_swapped(crossing, faces_on_cards, capture, who):
         assert (~seen).sum() >= 3  # hidden is hidden, not the other one
     (other,) = track.report["others"]
     assert other["first_frame"] == 0 and other["frames"] > COUNT // 2
-    assert other["where"][0] * WIDTH == pytest.approx(places[1 - who][-1] + faces_on_cards[1 - who], abs=15)
+    assert other["where"][0] * WIDTH == pytest.approx(places[1 - who][0] + faces_on_cards[1 - who], abs=15)
 
 
 def test_hidden_for_half_a_second_by_one_who_stays(cards, faces_on_cards, capture):
