@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     chosen = inspect.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--motion", type=Path, help="a video")
     chosen.add_argument("--character", type=Path, help="an image")
+    _add_subject(inspect)
     inspect.set_defaults(run=_inspect)
     demo = commands.add_parser("demo", help="a built-in sample, or your own files, into output/")
     _add_sources(demo, character_required=False)
@@ -61,6 +62,7 @@ def _add_settings(parser) -> None:
     parser.add_argument("--background", type=Path, help="a picture behind the character")
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the reference")
     parser.add_argument("--duration", type=float, help="seconds of the reference to use")
+    _add_subject(parser)
     parser.add_argument("--orientation", choices=("video", "image"), default="image", help="whose facing is kept")
     parser.add_argument("--max-side", type=int, help="limit of the longer output side, px")
     parser.add_argument("--expression-strength", type=float, default=1.0)
@@ -69,6 +71,18 @@ def _add_settings(parser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="write a contact sheet (.png)")
     parser.add_argument("--report", type=Path, help="write a report (.json)")
+
+
+def _add_subject(parser) -> None:
+    parser.add_argument(
+        "--subject", default="largest", help="who performs: largest, a number from the left, or a point such as 0.4,0.6"
+    )
+
+
+def _subject(options):
+    from ..engine.capture import parse_subject
+
+    return parse_subject(options.subject)
 
 
 def _animate(options) -> int:
@@ -99,6 +113,7 @@ def _animate(options) -> int:
             start=options.start,
             duration=options.duration,
             restore=options.restore,
+            subject=_subject(options),
             sheet=options.sheet,
             progress=bars.update,
         )
@@ -115,10 +130,16 @@ def _inspect(options) -> int:
         from ..engine.capture import extract_track
         from .progress import ProgressBars
 
+        subject = _subject(options)
         clip = media.open_clip(options.motion)
         with ProgressBars() as bars:
-            track = extract_track(clip, progress=lambda done, total: bars.update("capture", done, total))
+            track = extract_track(
+                clip, subject=subject, progress=lambda done, total: bars.update("capture", done, total)
+            )
         print("\n".join(track.report["checks"]))
+        for other in track.report["others"]:
+            x, y = other["where"]
+            print(f"somebody else at {x:.2f},{y:.2f} from frame {other['first_frame']}, in {other['frames']} frames")
         return 0
     from ..engine.identity import bind_identity, report_text
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from . import exchange, media
-from .capture import draw_skeleton, extract_track
+from .capture import Subject, draw_skeleton, extract_track
 from .errors import MediaError, SettingError
 from .identity import bind_identity, report_text
 from .pipeline import prefetch
@@ -32,10 +32,13 @@ def animate(
     start: float = 0,
     duration: float | None = None,
     restore: float = 0.0,
+    subject: Subject | None = None,
     sheet: Path | None = None,
     progress: StageProgress | None = None,
 ) -> dict:
-    """Writes `output` (and a contact sheet) and returns the report. All inputs are checked before long work starts.
+    """Writes `output` (and a contact sheet) and returns the report.
+
+    subject: who of several people performs. All inputs are checked before long work starts.
 
     track: a saved track that is played instead of capturing `motion`, which then gives the sound only, or is None.
     Raises MotionControlError with one sentence for bad input.
@@ -56,7 +59,7 @@ def animate(
     identity = bind_identity(images, [path.name for path in characters], progress=_stage(progress, "character"))
     clock.lap("character")
     if taken is None:
-        taken = extract_track(clip, progress=_stage(progress, "capture"))
+        taken = extract_track(clip, subject=subject, progress=_stage(progress, "capture"))
         clock.lap("capture")
     render = plan(taken, identity, settings)
     frames: Iterator[torch.Tensor] = prefetch(
@@ -86,6 +89,8 @@ def animate(
         "sound": clip is not None and clip.audio is not None,
         **render.report,
         "face_visible": round(float((taken.face_confidence > 0.5).float().mean()), 3),
+        "cuts": list(taken.cuts),
+        "others": taken.report.get("others", []),
         "reference": taken.report.get("checks", []),
         "character": report_text(identity).splitlines(),
     }

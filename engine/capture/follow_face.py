@@ -11,6 +11,8 @@ PRESENT = 0.5
 SETTLED = (0.06, 0.07, 0.10)
 """A crop is good enough when centre (in crop widths), angle (radians) and log size are within these of the crop that
 its own landmarks ask for; otherwise the frame is read again from the better crop."""
+SAME_PLACE = 0.25
+"""The last landmarks give a better crop than a detection this near, in crop widths."""
 SEARCH_EVERY_S = 0.25
 """The slow search for small faces runs at most this often while no face is known."""
 
@@ -22,11 +24,43 @@ class FaceFollower:
     """
 
     def __init__(self, frame_rate: float):
-        self._region: torch.Tensor | None = None
         self._search_gap = max(1, round(SEARCH_EVERY_S * frame_rate))
-        self._next_search = 0
-        self._frame = 0
-        self.searches = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Forgets the face: another shot begins."""
+        self._region: torch.Tensor | None = None
+        self._next_search = self._frame = 0
+
+    def start(self, region: torch.Tensor | None) -> None:
+        """The crop [5] to look at next; None: the face is hidden."""
+        self._region = region
+
+    @property
+    def place(self) -> tuple[float, float, float] | None:
+        """x, y and about the height of the followed face, px."""
+        if self._region is None:
+            return None
+        return float(self._region[0]), float(self._region[1]), float(self._region[2]) / faces.ROI_SCALE
+
+    def is_at(self, x: float, y: float) -> bool:
+        """Whether the followed face was last near x, y px."""
+        return (
+            self.place is not None and ((self.place[0] - x) ** 2 + (self.place[1] - y) ** 2) ** 0.5 < self.place[2] / 2
+        )
+
+    def read_at(self, frame: torch.Tensor, region: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The face of one frame uint8 [H, W, 3]: points [478, 3] px, presence [].
+
+        region: its crop [5] as detected, None when only the last crop is known.
+        """
+        if self._region is None:
+            self._region = region
+        elif region is not None and float((self._region[:2] - region[:2]).norm()) > SAME_PLACE * float(region[2]):
+            self._region = region
+        points, presence = self._read_run(frame[None])
+        self._region = faces.roi_from_landmarks(points)[0] if float(presence[0]) >= PRESENT else None
+        return points[0], presence[0]
 
     def read(self, frames: torch.Tensor, hints: list[torch.Tensor | None] | None = None):
         """frames: uint8 [B, H, W, 3]. hints: a crop per frame to look at when the face is lost (from the body).
@@ -84,7 +118,6 @@ class FaceFollower:
         """Sets the crop from a detection; True when there is one."""
         found = faces.detect_faces(frame[None])[0]
         if not found and self._frame >= self._next_search:
-            self.searches += 1
             self._next_search = self._frame + self._search_gap
             found = faces.detect_faces(frame[None], thorough=True, min_score=0.4)[0]
         if found:
