@@ -13,7 +13,9 @@ from ..geometry.series import fill_gaps, gap_age, smooth, smooth_adaptive
 from ..tracks import blank_track
 from ..types import BODY_JOINTS, FACE_PARTS, HAND_JOINTS, MotionTrack
 from .expression import NAMES, coefficients, gaze
+from .infill import fill_hidden
 from .neutral import find_neutral
+from .occlusion import visibility
 
 POSE_WINDOWS_S = (0.20, 0.50)
 SHAPE_WINDOWS_S = (0.20, 0.40)
@@ -29,7 +31,8 @@ HOLD_S = 0.5
 @dataclass(frozen=True)
 class Observations:
     """What the networks saw, T frames. face: float32 [T, 478, 3] px; face_seen: float32 [T] presence 0..1;
-    body: float32 [T, 33, 5]; body_world: float32 [T, 33, 3]; hands: float32 [T, 2, 21, 3]; hands_seen: [T, 2]."""
+    body: float32 [T, 33, 5]; body_world: float32 [T, 33, 3]; hands: float32 [T, 2, 21, 3]; hands_seen: [T, 2];
+    skin: uint8 [T, K, 3] of `occlusion.skin_colours`, None = nothing is known about occlusion."""
 
     face: torch.Tensor
     face_seen: torch.Tensor
@@ -37,6 +40,7 @@ class Observations:
     body_world: torch.Tensor
     hands: torch.Tensor
     hands_seen: torch.Tensor
+    skin: torch.Tensor | None = None
 
     @staticmethod
     def of_face(face: torch.Tensor, seen: torch.Tensor) -> Observations:
@@ -62,6 +66,8 @@ def assemble_track(
     points = fill_gaps(seen.face, known)
     age = gap_age(known, rate)
     confidence = torch.where(known, seen.face_seen, 0.6 * (1 - age / HOLD_S).clamp(0, 1))
+    visible = _visibility(seen, rate, width, height)
+    points = fill_hidden(points, visible, known, rate)
     neutral = find_neutral(points, known)
     amount = 2 * smoothing * _noise_factor(points)
     scale, rotation, translation = _smooth_pose(*head_pose(points, neutral.shape), rate, amount)
@@ -81,9 +87,16 @@ def assemble_track(
         expression_names=NAMES,
         anchor=neutral.anchor,
         subject_box=_boxes(points, seen.body),
-        face_visibility=confidence[:, None].repeat(1, len(FACE_PARTS)),
+        face_visibility=torch.minimum(visible, confidence[:, None]),
         **_body_and_hands(seen, rate, 2 * smoothing),
     )
+
+
+def _visibility(seen: Observations, rate: float, width: int, height: int) -> torch.Tensor:
+    if seen.skin is None:
+        return (seen.face_seen > 0.5).float()[:, None].repeat(1, len(FACE_PARTS))
+    hands = {"hands": seen.hands, "hands_seen": seen.hands_seen}
+    return visibility(seen.skin, seen.face, seen.face_seen, rate, width, height, **hands)
 
 
 def _smooth_pose(scale, rotation, translation, rate, amount):

@@ -14,6 +14,7 @@ from .assemble import Observations, assemble_track
 from .checks import check_track
 from .follow_body import READS_PER_SECOND, BodyFollower, face_region
 from .follow_face import FaceFollower
+from .occlusion import skin_colours
 
 BATCH = 8
 CLOSE_UP = 0.36
@@ -31,7 +32,7 @@ def extract_track(clip: Clip, *, smoothing: float = 0.5, progress: Progress | No
     rate = float(clip.frame_rate)
     follower, body = FaceFollower(rate), BodyFollower()
     stride = max(1, round(rate / READS_PER_SECOND))
-    faces, presence, joints, world, read, times = [], [], [], [], [], []
+    faces, presence, joints, world, read, times, skin = [], [], [], [], [], [], []
     joint_now, done = None, 0
     for batch in prefetch(iterate(clip, batch=BATCH)):
         runtime.check_interrupted()
@@ -47,10 +48,11 @@ def extract_track(clip: Clip, *, smoothing: float = 0.5, progress: Progress | No
                     batch_joints[i], batch_world[i] = found
                     batch_read[i] = True
         points, seen = follower.read(batch.frames, [joint_now] * count)
+        colours = skin_colours(batch.frames, points)
         for store, value in zip(
-            (faces, presence, joints, world, read, times),
+            (faces, presence, joints, world, read, times, skin),
             # a copy: what the decoding thread allocated must not stay, or its memory pool cannot be reused
-            (points, seen, batch_joints, batch_world, batch_read, batch.times.clone()),
+            (points, seen, batch_joints, batch_world, batch_read, batch.times.clone(), colours),
             strict=True,
         ):
             store.append(value)
@@ -70,6 +72,7 @@ def extract_track(clip: Clip, *, smoothing: float = 0.5, progress: Progress | No
         body_world=_between(torch.cat(world), read),
         hands=torch.zeros(done, 2, HAND_JOINTS, 3),
         hands_seen=torch.zeros(done, 2),
+        skin=torch.cat(skin),
     )
     track = assemble_track(observations, torch.cat(times), clip.frame_rate, clip.width, clip.height, smoothing)
     return track.with_report(checks=[check.line() for check in check_track(track, clip)])
