@@ -1,4 +1,4 @@
-"""The command line: python -m motion_control animate | inspect | demo."""
+"""The command line: python -m motion_control animate | inspect | demo | bench."""
 
 from .main import main
 

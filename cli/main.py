@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="motion_control", description="A character performs the motion of a video.")
-    commands = parser.add_subparsers(required=True, metavar="animate | inspect | demo")
+    commands = parser.add_subparsers(required=True, metavar="animate | inspect | demo | bench")
     animate = commands.add_parser("animate", help="play a motion reference on a character")
     _add_sources(animate, required=True)
     animate.add_argument("--output", type=Path, required=True, help="the .mp4 to write")
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     chosen = inspect.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--motion", type=Path, help="a video")
     chosen.add_argument("--character", type=Path, help="an image")
+    inspect.add_argument("--duration", type=float, default=5.0, help="seconds of the best segment to look for")
     inspect.set_defaults(run=_inspect)
     demo = commands.add_parser("demo", help="a built-in sample, or your own files, into output/")
     _add_sources(demo, required=False)
@@ -42,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--sample-only", type=Path, metavar="FOLDER", help="only write the sample's files into FOLDER")
     _add_settings(demo)
     demo.set_defaults(run=_demo)
+    bench = commands.add_parser("bench", help="how long the stages take on this machine")
+    measured = bench.add_subparsers(required=True, metavar="capture")
+    capture = measured.add_parser("capture", help="decoding and every network, per frame")
+    capture.add_argument("--motion", type=Path, help="a video instead of the built-in sample")
+    capture.set_defaults(run=_bench_capture)
     return parser
 
 
@@ -57,6 +63,9 @@ def _add_settings(parser) -> None:
     parser.add_argument("--background", type=Path, help="a picture behind the character")
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the reference")
     parser.add_argument("--duration", type=float, help="seconds of the reference to use")
+    parser.add_argument(
+        "--segment", choices=("first", "auto"), default="first", help="auto: the best --duration seconds"
+    )
     parser.add_argument("--orientation", choices=("video", "image"), default="image", help="whose facing is kept")
     parser.add_argument("--max-side", type=int, help="limit of the longer output side, px")
     parser.add_argument("--expression-strength", type=float, default=1.0)
@@ -93,6 +102,7 @@ def _animate(options) -> int:
             background=options.background,
             start=options.start,
             duration=options.duration,
+            segment=options.segment,
             restore=options.restore,
             sheet=options.sheet,
             progress=bars.update,
@@ -107,13 +117,15 @@ def _inspect(options) -> int:
     from ..engine import media
 
     if options.motion:
-        from ..engine.capture import extract_track
+        from ..engine.capture import best_segment, extract_track, measure_track
         from .progress import ProgressBars
 
         clip = media.open_clip(options.motion)
         with ProgressBars() as bars:
             track = extract_track(clip, progress=lambda done, total: bars.update("capture", done, total))
         print("\n".join(track.report["checks"]))
+        found = best_segment(measure_track(track), float(track.frame_rate), options.duration, track.cuts)
+        print(f"best segment: {found.reason}")
         return 0
     from ..engine.identity import bind_identity, report_text
 
@@ -125,3 +137,9 @@ def _demo(options) -> int:
     from .demo import run_demo
 
     return run_demo(options, _animate)
+
+
+def _bench_capture(options) -> int:
+    from .bench import run_capture
+
+    return run_capture(options)

@@ -11,7 +11,7 @@ from ..media import iterate
 from ..pipeline import prefetch
 from ..types import BODY_JOINTS, HAND_JOINTS, Clip, MotionTrack, Progress
 from .assemble import Observations, assemble_track
-from .checks import check_track
+from .checks import Looks, check_looks, check_track
 from .follow_body import READS_PER_SECOND, BodyFollower, face_region
 from .follow_face import FaceFollower
 from .occlusion import skin_colours
@@ -75,7 +75,8 @@ def extract_track(clip: Clip, *, smoothing: float = 0.5, progress: Progress | No
         skin=torch.cat(skin),
     )
     track = assemble_track(observations, torch.cat(times), clip.frame_rate, clip.width, clip.height, smoothing)
-    return track.with_report(checks=[check.line() for check in check_track(track, clip)])
+    checks = (*check_track(track, clip), *check_looks(Looks.of_skin(observations.skin), seen > 0.5))
+    return track.with_report(checks=[check.line() for check in checks])
 
 
 def _is_close_up(faces, presence, clip) -> bool:
