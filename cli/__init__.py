@@ -1,4 +1,4 @@
-"""The command line: python -m motion_control animate | capture | inspect | demo."""
+"""The command line: python -m motion_control animate | capture | inspect | demo | bench."""
 
 from .main import main
 

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="motion_control", description="A character performs the motion of a video.")
-    commands = parser.add_subparsers(required=True, metavar="animate | capture | inspect | demo")
+    commands = parser.add_subparsers(required=True, metavar="animate | capture | inspect | demo | bench")
     animate = commands.add_parser("animate", help="play a motion reference on a character")
     _add_sources(animate, character_required=True)
     animate.add_argument("--track", type=Path, help="a captured track to play; --motion then only gives the sound")
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     chosen.add_argument("--motion", type=Path, help="a video")
     chosen.add_argument("--character", type=Path, help="an image")
     _add_subject(inspect)
+    inspect.add_argument("--duration", type=float, default=5.0, help="seconds of the best segment to look for")
     inspect.set_defaults(run=_inspect)
     demo = commands.add_parser("demo", help="a built-in sample, or your own files, into output/")
     _add_sources(demo, character_required=False)
@@ -46,6 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--sample-only", type=Path, metavar="FOLDER", help="only write the sample's files into FOLDER")
     _add_settings(demo)
     demo.set_defaults(run=_demo, track=None)
+    bench = commands.add_parser("bench", help="how long the stages take on this machine")
+    measured = bench.add_subparsers(required=True, metavar="capture")
+    capture = measured.add_parser("capture", help="decoding and every network, per frame")
+    capture.add_argument("--motion", type=Path, help="a video instead of the built-in sample")
+    capture.set_defaults(run=_bench_capture)
     return parser
 
 
@@ -63,6 +69,9 @@ def _add_settings(parser) -> None:
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the reference")
     parser.add_argument("--duration", type=float, help="seconds of the reference to use")
     _add_subject(parser)
+    parser.add_argument(
+        "--segment", choices=("first", "auto"), default="first", help="auto: the best --duration seconds"
+    )
     parser.add_argument("--orientation", choices=("video", "image"), default="image", help="whose facing is kept")
     parser.add_argument("--max-side", type=int, help="limit of the longer output side, px")
     parser.add_argument("--expression-strength", type=float, default=1.0)
@@ -112,6 +121,7 @@ def _animate(options) -> int:
             background=options.background,
             start=options.start,
             duration=options.duration,
+            segment=options.segment,
             restore=options.restore,
             subject=_subject(options),
             sheet=options.sheet,
@@ -127,7 +137,7 @@ def _inspect(options) -> int:
     from ..engine import media
 
     if options.motion:
-        from ..engine.capture import extract_track
+        from ..engine.capture import best_segment, extract_track, measure_track
         from .progress import ProgressBars
 
         subject = _subject(options)
@@ -140,6 +150,8 @@ def _inspect(options) -> int:
         for other in track.report["others"]:
             x, y = other["where"]
             print(f"somebody else at {x:.2f},{y:.2f} from frame {other['first_frame']}, in {other['frames']} frames")
+        found = best_segment(measure_track(track), float(track.frame_rate), options.duration, track.cuts)
+        print(f"best segment: {found.reason}")
         return 0
     from ..engine.identity import bind_identity, report_text
 
@@ -151,3 +163,9 @@ def _demo(options) -> int:
     from .demo import run_demo
 
     return run_demo(options, _animate)
+
+
+def _bench_capture(options) -> int:
+    from .bench import run_capture
+
+    return run_capture(options)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import torch
 
 from . import exchange, media
-from .capture import Subject, draw_skeleton, extract_track
+from .capture import Subject, best_segment, cut_track, draw_skeleton, extract_track, measure_track
 from .errors import MediaError, SettingError
 from .identity import bind_identity, report_text
 from .pipeline import prefetch
 from .render import check_settings, plan, render_frames
 from .restore import restore_faces
-from .types import RenderSettings
+from .types import Clip, MotionTrack, RenderSettings
 
+SEGMENTS = ("first", "auto")
 StageProgress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total); stages: 'character', 'capture', 'render'."""
 
@@ -31,15 +33,17 @@ def animate(
     background: Path | None = None,
     start: float = 0,
     duration: float | None = None,
+    segment: str = "first",
     restore: float = 0.0,
     subject: Subject | None = None,
     sheet: Path | None = None,
     progress: StageProgress | None = None,
 ) -> dict:
-    """Writes `output` (and a contact sheet) and returns the report.
+    """Writes `output` (and a contact sheet) and returns the report. All inputs are checked before long work starts.
 
-    subject: who of several people performs. All inputs are checked before long work starts.
+    segment: 'first' plays `duration` seconds from `start`, 'auto' the best `duration` seconds after `start`.
 
+    subject: who of several people performs.
     track: a saved track that is played instead of capturing `motion`, which then gives the sound only, or is None.
     Raises MotionControlError with one sentence for bad input.
     """
@@ -50,16 +54,25 @@ def animate(
     check_settings(settings)
     if not 0 <= restore <= 1:
         raise SettingError(f"restore is {restore}; choose a value from 0 to 1.")
+    if segment not in SEGMENTS:
+        raise SettingError(f"segment is {segment!r}; choose one of {', '.join(SEGMENTS)}.")
+    if segment == "auto" and not (duration and duration > 0):
+        raise SettingError(f"segment auto needs a duration in seconds and it is {duration}; give one, such as 5.")
+    if segment == "auto" and track:
+        raise SettingError("segment auto looks for the best part of a video and a track is played whole; use first.")
     _check_source(motion, track, start, duration)
-    clip = media.open_clip(motion, start, duration) if motion else None
+    clip = media.open_clip(motion, start, duration if segment == "first" else None) if motion else None
     taken = exchange.load_track(track) if track else None
     images = [media.read_image(path) for path in characters]
     plate = media.read_image(background) if background else None
     clock = _Clock()
     identity = bind_identity(images, [path.name for path in characters], progress=_stage(progress, "character"))
     clock.lap("character")
+    chosen = None
     if taken is None:
         taken = extract_track(clip, subject=subject, progress=_stage(progress, "capture"))
+        if segment == "auto":
+            clip, taken, chosen = _best_part(clip, taken, duration)
         clock.lap("capture")
     render = plan(taken, identity, settings)
     frames: Iterator[torch.Tensor] = prefetch(
@@ -89,6 +102,7 @@ def animate(
         "sound": clip is not None and clip.audio is not None,
         **render.report,
         "face_visible": round(float((taken.face_confidence > 0.5).float().mean()), 3),
+        "segment": chosen or "first",
         "cuts": list(taken.cuts),
         "others": taken.report.get("others", []),
         "reference": taken.report.get("checks", []),
@@ -112,6 +126,17 @@ def _moments_of(clip, keep: set[int]) -> list[torch.Tensor]:
 
 def _drawn(track, keep: set[int]) -> list[torch.Tensor]:
     return [draw_skeleton(track, i, i + 1, max_side=640)[0] for i in sorted(keep)]
+
+
+def _best_part(clip: Clip, track: MotionTrack, seconds: float) -> tuple[Clip, MotionTrack, str]:
+    """The clip and the track of the best part, and why it was chosen."""
+    found = best_segment(measure_track(track), float(track.frame_rate), seconds, track.cuts)
+    start, length = clip.start + found.start / clip.frame_rate, found.stop - found.start
+    # half a frame early: the frame itself must not be missed by rounding
+    begin = max(0.0, float(start - Fraction(1, 2) / clip.frame_rate)) if found.start else float(clip.start)
+    part = media.open_clip(clip.source, begin, float(length / clip.frame_rate), clip.force_rate)
+    length = min(length, part.frame_count)
+    return part, cut_track(track, found.start, found.start + length), found.reason
 
 
 class _Clock:

@@ -3,6 +3,7 @@
 from .assemble import Observations, assemble_track
 from .checks import check_clip, check_track
 from .extract import extract_track
+from .segments import best_segment, cut_track, measure_track
 from .skeleton import draw_skeleton
 from .subject import Subject, parse_subject
 
@@ -10,9 +11,12 @@ __all__ = [
     "Observations",
     "Subject",
     "assemble_track",
+    "best_segment",
     "check_clip",
     "check_track",
+    "cut_track",
     "draw_skeleton",
     "extract_track",
+    "measure_track",
     "parse_subject",
 ]

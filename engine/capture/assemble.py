@@ -14,7 +14,9 @@ from ..tracks import blank_track
 from ..types import BODY_JOINTS, FACE_PARTS, HAND_JOINTS, MotionTrack
 from .cuts import per_shot, shots
 from .expression import NAMES, coefficients, gaze
+from .infill import fill_hidden
 from .neutral import find_neutral
+from .occlusion import visibility
 
 POSE_WINDOWS_S = (0.28, 0.70)
 SHAPE_WINDOWS_S = (0.26, 0.60)
@@ -38,7 +40,8 @@ class Observations:
     """What the networks saw, T frames. face: float32 [T, 478, 3] px; face_seen: float32 [T] presence 0..1;
     body: float32 [T, 33, 5]; body_world: float32 [T, 33, 3]; body_read: bool [T], frames in which a body was seen;
     hands: float32 [T, 2, 21, 3] px, right first; hands_seen: float32 [T, 2] presence 0..1; hands_read: bool [T], frames
-    in which hands were looked for; cuts: first frame of every shot but the first."""
+    in which hands were looked for; cuts: first frame of every shot but the first; skin: uint8 [T, K, 3] of
+    `occlusion.skin_colours`, None = nothing is known about occlusion."""
 
     face: torch.Tensor
     face_seen: torch.Tensor
@@ -49,6 +52,7 @@ class Observations:
     hands_seen: torch.Tensor
     hands_read: torch.Tensor
     cuts: tuple[int, ...] = ()
+    skin: torch.Tensor | None = None
 
     @staticmethod
     def of_face(face: torch.Tensor, seen: torch.Tensor, cuts: tuple[int, ...] = ()) -> Observations:
@@ -79,6 +83,8 @@ def assemble_track(
     points = _fill_face(seen.face, known, seen.cuts)
     age = per_shot(lambda part: gap_age(part, rate), seen.cuts, known)
     confidence = torch.where(known, seen.face_seen, BRIDGED * (1 - age / HOLD_S).clamp(0, 1))
+    visible = _visibility(seen, body_and_hands, rate, width, height)
+    points = fill_hidden(points, visible, known, rate, seen.cuts)
     neutral = find_neutral(points, known)
     amount = 2 * smoothing * _noise_factor(points)
     steady = _Steady(rate, amount, seen.cuts)
@@ -100,9 +106,16 @@ def assemble_track(
         anchor=neutral.anchor,
         subject_box=_boxes(points, body_and_hands["body"]),
         cuts=seen.cuts,
-        face_visibility=confidence[:, None].repeat(1, len(FACE_PARTS)),
+        face_visibility=torch.minimum(visible, confidence[:, None]),
         **body_and_hands,
     )
+
+
+def _visibility(seen: Observations, body_and_hands: dict, rate: float, width: int, height: int) -> torch.Tensor:
+    if seen.skin is None:
+        return (seen.face_seen > 0.5).float()[:, None].repeat(1, len(FACE_PARTS))
+    hands = {"hands": body_and_hands["hands"], "hands_seen": body_and_hands["hand_confidence"]}
+    return visibility(seen.skin, seen.face, seen.face_seen, rate, width, height, cuts=seen.cuts, **hands)
 
 
 @dataclass(frozen=True)

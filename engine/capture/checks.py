@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from ..types import Check, Clip, MotionTrack
 
 SHORT_SIDE = 340
 SMALL_FACE = 64
+DARK, BRIGHT = 0.2, 0.85
+"""Mean brightness of a face's skin: dark skin in good light is at about 0.25, light skin at 0.7."""
+FLAT = 0.04
+"""Least spread of brightness over the skin."""
+SHARP = 0.4
+"""Sharpness from which a frame counts as sharp."""
 
 
 def check_clip(clip: Clip) -> tuple[Check, ...]:
@@ -37,6 +45,99 @@ def check_clip(clip: Clip) -> tuple[Check, ...]:
             "fast expressions fall between the frames",
         ),
         Check("sound", "pass", "yes" if clip.audio else "none", "any"),
+    )
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What was measured in the pictures, each float32 [T]: brightness and contrast (mean and spread of the face's
+    colours, 0..1), sharpness 0..1 (1 = sharp), people (how many were seen)."""
+
+    brightness: torch.Tensor
+    contrast: torch.Tensor
+    sharpness: torch.Tensor | None = None
+    people: torch.Tensor | None = None
+
+    @staticmethod
+    def of_skin(colours: torch.Tensor) -> Looks:
+        """From uint8 [T, K, 3] of `occlusion.skin_colours`."""
+        grey = colours.float().mean(2) / 255
+        return Looks(grey.mean(1), grey.std(1))
+
+
+def exposure(looks: Looks) -> torch.Tensor:
+    """How well a face is lit, float32 [T] 0..1: 1 between DARK and BRIGHT, falling to 0 at black and white."""
+    low, high = looks.brightness / DARK, (1 - looks.brightness) / (1 - BRIGHT)
+    return torch.minimum(low, high).clamp(0, 1)
+
+
+def check_looks(looks: Looks, seen: torch.Tensor) -> tuple[Check, ...]:
+    """Light, blur and company of the frames in which the face was seen (bool [T])."""
+    if not bool(seen.any()):
+        return ()
+    bright, contrast = float(looks.brightness[seen].median()), float(looks.contrast[seen].median())
+    dark = bright < DARK
+    checks = [
+        Check(
+            "light",
+            "pass" if DARK <= bright <= BRIGHT else "warn",
+            f"face at {bright:.0%} brightness",
+            f"{DARK:.0%} to {BRIGHT:.0%}",
+            f"the face is too {'dark' if dark else 'bright'}; use {'more' if dark else 'less'} light on it",
+        ),
+        Check(
+            "contrast",
+            "pass" if contrast >= FLAT else "warn",
+            f"{contrast:.0%} across the face",
+            f"{FLAT:.0%} or more",
+            "flat or foggy pictures hide wrinkles and lips; use softer filters and light from one side",
+        ),
+    ]
+    if looks.sharpness is not None:
+        share = float((looks.sharpness[seen] >= SHARP).float().mean())
+        checks.append(
+            Check(
+                "blur",
+                "pass" if share >= 0.8 else "warn",
+                f"{share:.0%} of the frames are sharp",
+                "80 % or more",
+                "blurred faces give vague expressions; use a shorter exposure or slower motion",
+            )
+        )
+    if looks.people is not None:
+        share = float((looks.people > 1).float().mean())
+        checks.append(
+            Check(
+                "single subject",
+                "pass" if share < 0.05 else "warn",
+                f"other people in {share:.0%} of the frames",
+                "nobody else",
+                "the largest person is followed; crop the others away or choose the subject",
+            )
+        )
+    return tuple(checks)
+
+
+def check_editing(track: MotionTrack) -> tuple[Check, ...]:
+    """Cuts, and motion of the reference's own camera."""
+    zoom = (track.camera[:, 0].amax() / track.camera[:, 0].amin()).item() - 1
+    pan = float((track.camera[:, 2:].amax(0) - track.camera[:, 2:].amin(0)).amax()) / track.width
+    still = zoom <= 0.1 and pan <= 0.1
+    return (
+        Check(
+            "cuts",
+            "pass" if not track.cuts else "warn",
+            f"{len(track.cuts)}",
+            "none",
+            "the performance jumps at a cut; use a part inside one shot (segment auto does)",
+        ),
+        Check(
+            "camera motion",
+            "pass" if still else "warn",
+            f"zoom {zoom:.0%}, pan {pan:.0%} of the width",
+            "10 % or less",
+            "a moving camera mixes with the motion of the head; use a tripod",
+        ),
     )
 
 
@@ -78,4 +179,5 @@ def check_track(track: MotionTrack, clip: Clip) -> tuple[Check, ...]:
                 "one photograph carries about 25 degrees; bind a three-quarter view for more",
             )
         )
+    checks += check_editing(track)
     return tuple(checks)

@@ -10,8 +10,9 @@ from ..media import iterate
 from ..pipeline import prefetch
 from ..types import Clip, MotionTrack, Progress
 from .assemble import Observations, assemble_track
-from .checks import check_track
+from .checks import Looks, check_looks, check_track
 from .cuts import by_shot
+from .occlusion import skin_colours
 from .performer import Performer, Seen
 from .subject import Subject
 
@@ -34,12 +35,13 @@ def extract_track(
     """
     runtime.place_networks()
     performer = Performer(clip, subject or Subject.largest(), body, hands)
-    parts, times, cuts, done = [], [], [], 0
+    parts, skin, times, cuts, done = [], [], [], [], 0
     for part in prefetch(by_shot(iterate(clip, batch=BATCH))):
         runtime.check_interrupted()
         if part.begins:
             cuts.append(part.batch.first)
         parts.append(performer.read(part))
+        skin.append(skin_colours(part.batch.frames, parts[-1].face))
         # a copy: what the decoding thread allocated must not stay, or its memory pool cannot be reused
         times.append(part.batch.times.clone())
         done += len(part.batch)
@@ -51,7 +53,7 @@ def extract_track(
             f"No face and no body was found in {clip.source.name} ({clip.frame_count} frames); "
             "choose a clip in which a person is visible, or another start_time and duration."
         )
-    observations = Observations(**vars(seen), cuts=tuple(cuts))
+    observations = Observations(**vars(seen), skin=torch.cat(skin), cuts=tuple(cuts))
     track = assemble_track(observations, torch.cat(times), clip.frame_rate, clip.width, clip.height, smoothing)
-    track = track.with_report(others=performer.others())
-    return track.with_report(checks=[check.line() for check in check_track(track, clip)])
+    checks = (*check_track(track, clip), *check_looks(Looks.of_skin(observations.skin), seen.face_seen > 0.5))
+    return track.with_report(others=performer.others(), checks=[check.line() for check in checks])

@@ -89,8 +89,10 @@ def _joined(face: Observations, body: Observations) -> Observations:
         face_seen=face.face_seen,
         body=body.body,
         body_world=body.body_world,
+        body_read=body.body_read,
         hands=body.hands,
         hands_seen=body.hands_seen,
+        hands_read=body.hands_read,
     )
 
 
@@ -105,13 +107,16 @@ def _from_keypoints(points: dict[str, np.ndarray], with_face: bool) -> Observati
         hands[:, side, :, :2] = _filled(parts[name])
         enough = (scores >= keypoint_input.SEEN).float().mean(1) >= HAND_SHARE
         hands_seen[:, side] = torch.where(enough, scores.mean(1), torch.zeros(()))
+    body = _body(parts)
     return Observations(
         face=face,
         face_seen=seen,
-        body=_body(parts),
+        body=body,
         body_world=torch.zeros(count, BODY_JOINTS, 3),
+        body_read=(body[..., 3] > 0).any(1),
         hands=hands,
         hands_seen=hands_seen,
+        hands_read=torch.ones(count, dtype=torch.bool),
     )
 
 

@@ -32,11 +32,11 @@ def fit_similarity(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Weighted Procrustes: scale [T], rotation [T,3,3], translation [T,3] with target ~ scale * R @ source + t.
 
-    source: [N, 3] or [T, N, 3]; target: [T, N, 3]; weights: [N]. (Umeyama 1991, without reflections.)
+    source: [N, 3] or [T, N, 3]; target: [T, N, 3]; weights: [N] or [T, N]. (Umeyama 1991, without reflections.)
     """
     if source.ndim == 2:
         source = source.expand(len(target), -1, -1)
-    share = (weights / weights.sum())[None, :, None]
+    share = (weights / weights.sum(-1, keepdim=True))[..., None]
     source_mean = (source * share).sum(1, keepdim=True)
     target_mean = (target * share).sum(1, keepdim=True)
     a, b = source - source_mean, target - target_mean

@@ -74,3 +74,15 @@ def smooth_adaptive(values: torch.Tensor, frame_rate: float, short_s: float, lon
     flat = torch.nn.functional.avg_pool1d(flat, 2 * reach + 1, 1, reach, count_include_pad=False)
     moving = flat.transpose(1, 2).reshape(moving.shape)
     return strong + moving * (weak - strong)
+
+
+def main_directions(values: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The `count` directions [D, count] in which rows [N, D] around zero spread most, and that spread [count].
+
+    From the small matrix of products between rows; the same every time, which a randomised decomposition is not.
+    """
+    count = max(1, min(count, len(values) - 1))
+    power, mix = torch.linalg.eigh((values @ values.T).double() / len(values))
+    power, mix = power[-count:].flip(0).clamp_min(1e-12), mix[:, -count:].flip(1)
+    directions = values.T.double() @ mix / (power * len(values)).sqrt()
+    return directions.to(values), power.sqrt().to(values)
