@@ -129,7 +129,7 @@ def likeness(known: torch.Tensor, seen: torch.Tensor) -> float:
     return float((light - COLOUR_WEIGHT * colour).max())
 
 
-@dataclass
+@dataclass(eq=False)
 class Track:
     """One person through a shot: last place, first frame, speed in px a frame, frames seen, frames since seen, whether
     somebody covers it in part, and whether it turned out to be somebody else's double."""

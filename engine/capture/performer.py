@@ -163,6 +163,8 @@ class Performer:
                     self._read_body(frame, seen, at + i)
             self._shot_frame += 1
         self._looks = [self._crowd.subject.looks[0], *self._crowd.subject.looks[-3:]]
+        if self._crowd.tracks == [self._crowd.subject] and not self._crowd.subject.missed:
+            self._crowd = None  # the others left and are forgotten: alone again, which is quicker
 
     def _read_body(self, frame: torch.Tensor, seen: Seen, at: int) -> None:
         found = self._body.read(frame)
