@@ -14,8 +14,6 @@ DARK, BRIGHT = 0.2, 0.85
 """Mean brightness of a face's skin: dark skin in good light is at about 0.25, light skin at 0.7."""
 FLAT = 0.04
 """Least spread of brightness over the skin."""
-SHARP = 0.4
-"""Sharpness from which a frame counts as sharp."""
 
 
 def check_clip(clip: Clip) -> tuple[Check, ...]:
@@ -51,12 +49,10 @@ def check_clip(clip: Clip) -> tuple[Check, ...]:
 @dataclass(frozen=True)
 class Looks:
     """What was measured in the pictures, each float32 [T]: brightness and contrast (mean and spread of the face's
-    colours, 0..1), sharpness 0..1 (1 = sharp), people (how many were seen)."""
+    colours, 0..1)."""
 
     brightness: torch.Tensor
     contrast: torch.Tensor
-    sharpness: torch.Tensor | None = None
-    people: torch.Tensor | None = None
 
     @staticmethod
     def of_skin(colours: torch.Tensor) -> Looks:
@@ -72,7 +68,7 @@ def exposure(looks: Looks) -> torch.Tensor:
 
 
 def check_looks(looks: Looks, seen: torch.Tensor) -> tuple[Check, ...]:
-    """Light, blur and company of the frames in which the face was seen (bool [T])."""
+    """Light and contrast of the frames in which the face was seen (bool [T])."""
     if not bool(seen.any()):
         return ()
     bright, contrast = float(looks.brightness[seen].median()), float(looks.contrast[seen].median())
@@ -93,51 +89,27 @@ def check_looks(looks: Looks, seen: torch.Tensor) -> tuple[Check, ...]:
             "flat or foggy pictures hide wrinkles and lips; use softer filters and light from one side",
         ),
     ]
-    if looks.sharpness is not None:
-        share = float((looks.sharpness[seen] >= SHARP).float().mean())
-        checks.append(
-            Check(
-                "blur",
-                "pass" if share >= 0.8 else "warn",
-                f"{share:.0%} of the frames are sharp",
-                "80 % or more",
-                "blurred faces give vague expressions; use a shorter exposure or slower motion",
-            )
-        )
-    if looks.people is not None:
-        share = float((looks.people > 1).float().mean())
-        checks.append(
-            Check(
-                "single subject",
-                "pass" if share < 0.05 else "warn",
-                f"other people in {share:.0%} of the frames",
-                "nobody else",
-                "the largest person is followed; crop the others away or choose the subject",
-            )
-        )
     return tuple(checks)
 
 
-def check_editing(track: MotionTrack) -> tuple[Check, ...]:
-    """Cuts, and motion of the reference's own camera."""
-    zoom = (track.camera[:, 0].amax() / track.camera[:, 0].amin()).item() - 1
-    pan = float((track.camera[:, 2:].amax(0) - track.camera[:, 2:].amin(0)).amax()) / track.width
-    still = zoom <= 0.1 and pan <= 0.1
-    return (
-        Check(
-            "cuts",
-            "pass" if not track.cuts else "warn",
-            f"{len(track.cuts)}",
-            "none",
-            "the performance jumps at a cut; use a part inside one shot (segment auto does)",
-        ),
-        Check(
-            "camera motion",
-            "pass" if still else "warn",
-            f"zoom {zoom:.0%}, pan {pan:.0%} of the width",
-            "10 % or less",
-            "a moving camera mixes with the motion of the head; use a tripod",
-        ),
+def check_cuts(track: MotionTrack) -> Check:
+    return Check(
+        "cuts",
+        "pass" if not track.cuts else "warn",
+        f"{len(track.cuts)}",
+        "none",
+        "the performance jumps at a cut; use a part inside one shot (segment auto does)",
+    )
+
+
+def check_company(others: list[dict]) -> Check:
+    """others: everybody but the subject, see `performer.Performer.others`."""
+    return Check(
+        "single subject",
+        "pass" if not others else "warn",
+        "nobody else" if not others else f"{len(others)} other people",
+        "nobody else",
+        "the subject is followed among them; choose it with subject, or crop the others away",
     )
 
 
@@ -179,5 +151,5 @@ def check_track(track: MotionTrack, clip: Clip) -> tuple[Check, ...]:
                 "one photograph carries about 25 degrees; bind a three-quarter view for more",
             )
         )
-    checks += check_editing(track)
+    checks.append(check_cuts(track))
     return tuple(checks)

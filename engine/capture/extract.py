@@ -10,7 +10,7 @@ from ..media import iterate
 from ..pipeline import prefetch
 from ..types import Clip, MotionTrack, Progress
 from .assemble import Observations, assemble_track
-from .checks import Looks, check_looks, check_track
+from .checks import Looks, check_company, check_looks, check_track
 from .cuts import by_shot
 from .occlusion import skin_colours
 from .performer import Performer, Seen
@@ -55,5 +55,7 @@ def extract_track(
         )
     observations = Observations(**vars(seen), skin=torch.cat(skin), cuts=tuple(cuts))
     track = assemble_track(observations, torch.cat(times), clip.frame_rate, clip.width, clip.height, smoothing)
-    checks = (*check_track(track, clip), *check_looks(Looks.of_skin(observations.skin), seen.face_seen > 0.5))
-    return track.with_report(others=performer.others(), checks=[check.line() for check in checks])
+    others = performer.others()
+    looks = check_looks(Looks.of_skin(observations.skin), seen.face_seen > 0.5)
+    checks = (*check_track(track, clip), check_company(others), *looks)
+    return track.with_report(others=others, checks=[check.line() for check in checks])

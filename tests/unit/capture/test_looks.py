@@ -1,10 +1,10 @@
-"""Verdicts about light, blur, company, cuts and camera."""
+"""Verdicts about light, company and cuts."""
 
 from dataclasses import replace
 
 import torch
 
-from motion_control.engine.capture.checks import Looks, check_editing, check_looks, exposure
+from motion_control.engine.capture.checks import Looks, check_company, check_cuts, check_looks, exposure
 from motion_control.engine.capture.occlusion import skin_colours
 from motion_control.engine.geometry.pose import canonical_face
 
@@ -30,19 +30,15 @@ def test_a_face_in_the_dark_in_fog_and_in_good_light(portraits, acting):
     assert verdicts(check_looks(looks(picture * 0.1 + 110), seen))["contrast"] == "warn"
 
 
-def test_blur_and_company():
-    level, seen = torch.full((10,), 0.5), torch.ones(10, dtype=torch.bool)
-    sharp, alone = torch.ones(10), torch.ones(10)
-    assert set(verdicts(check_looks(Looks(level, level, sharp, alone), seen)).values()) == {"pass"}
-    found = verdicts(check_looks(Looks(level, level, 0 * sharp, 1 + alone), seen))
-    assert found["blur"] == found["single subject"] == "warn"
-    assert check_looks(Looks(level, level), ~seen) == ()
+def test_nobody_in_the_picture_has_no_light():
+    level = torch.full((10,), 0.5)
+    assert check_looks(Looks(level, level), torch.zeros(10, dtype=torch.bool)) == ()
 
 
-def test_cuts_and_camera(acting):
+def test_company_and_cuts(acting):
+    assert check_company([]).verdict == "pass"
+    found = check_company([{"where": [0.2, 0.5], "first_frame": 3, "frames": 40}])
+    assert found.verdict == "warn" and "1 other" in found.measured
     track = acting.perform(canonical_face())
-    assert set(verdicts(check_editing(track)).values()) == {"pass"}
-    camera = track.camera.clone()
-    camera[:, 0] = torch.linspace(1, 1.4, len(track))
-    found = check_editing(replace(track, camera=camera, cuts=(4,)))
-    assert set(verdicts(found).values()) == {"warn"} and "zoom 40%" in found[1].measured
+    assert check_cuts(track).verdict == "pass"
+    assert check_cuts(replace(track, cuts=(4,))).verdict == "warn"

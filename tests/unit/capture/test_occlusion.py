@@ -96,9 +96,12 @@ def test_hidden_points_are_filled_in_near_the_truth(scene):
         ]
         assert error[1] < 0.6 * error[0], (name, error)
         assert error[1] < 0.05 * scene.size, (name, error)
-    steps = (filled[1:] - filled[:-1])[..., :2].norm(dim=2)
-    usual = float(torch.quantile((scene.truth.points[1:] - scene.truth.points[:-1])[..., :2].norm(dim=2)[:, ::5], 0.95))
-    assert steps.max() < 3 * usual
+    # no jump: hardly a larger step than the largest of the performance itself, which is a blink
+    largest, jump, own = (
+        float((points[1:] - points[:-1])[..., :2].norm(dim=2).max())
+        for points in (filled, scene.seen.points, scene.truth.points)
+    )
+    assert largest < 1.2 * own and largest < 0.7 * jump
 
 
 def test_frames_without_a_hidden_part_are_left_alone(scene):
