@@ -2,6 +2,7 @@
 
 from comfy_api.latest import io
 
+from .skeletons import SIMPLE, SKELETON_SIDES, draw
 from .support import (
     CATEGORY,
     FaceLandmarks,
@@ -11,12 +12,7 @@ from .support import (
     PoseKeypoint,
     report_lines,
     supported,
-    to_image,
 )
-
-SIMPLE = "simple"
-SKELETON_SIDES = {SIMPLE: 512, "openpose": 1280, "wan animate": 1280}  # px, of the longer side
-SKELETON_BYTES = 2**30  # a long clip gets smaller pictures rather than more memory
 
 
 class ExtractPose(io.ComfyNode):
@@ -46,6 +42,25 @@ class ExtractPose(io.ComfyNode):
                     tooltip="How the skeleton is drawn. simple is for looking at; openpose and wan animate are what "
                     "video models of these families were trained on, larger and heavier in memory.",
                 ),
+                io.String.Input(
+                    "subject",
+                    default="largest",
+                    optional=True,
+                    tooltip="Who performs, when there are several: largest, a number from the left (0 is the first), "
+                    "or a point such as 0.4,0.6 (shares of the picture's width and height).",
+                ),
+                io.Boolean.Input(
+                    "body",
+                    default=True,
+                    optional=True,
+                    tooltip="Capture the body's joints. Off is faster; shoulders then follow the head.",
+                ),
+                io.Boolean.Input(
+                    "hands",
+                    default=True,
+                    optional=True,
+                    tooltip="Capture both hands where the wrists are in view. Off is faster. Needs body.",
+                ),
                 PoseKeypoint.Input(
                     "pose_keypoints",
                     optional=True,
@@ -74,41 +89,19 @@ class ExtractPose(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, clip, smoothing, skeleton_style=SIMPLE, pose_keypoints=None, face_landmarks=None) -> io.NodeOutput:
+    def execute(
+        cls, clip, smoothing, skeleton_style=SIMPLE, subject="largest", body=True, hands=True,
+        pose_keypoints=None, face_landmarks=None,
+    ) -> io.NodeOutput:  # fmt: skip
         from ..engine import capture, exchange
 
         progress = NodeProgress()
         if pose_keypoints is None and face_landmarks is None:
-            track = capture.extract_track(clip, smoothing=smoothing, progress=progress)
+            who = capture.parse_subject(subject)
+            track = capture.extract_track(
+                clip, smoothing=smoothing, subject=who, body=body, hands=hands, progress=progress
+            )
         else:
             track = exchange.import_for_clip(clip, pose_keypoints, face_landmarks, smoothing)
         skeleton = draw(track, skeleton_style, progress)
         return io.NodeOutput(track, skeleton, report_lines(track.report), exchange.keypoint_frames(track))
-
-
-def draw(track, style, progress):
-    """The whole track as one IMAGE."""
-    from ..engine import capture, exchange
-
-    side = skeleton_side(len(track), track.width, track.height, SKELETON_SIDES[style])
-
-    def part(start, stop):
-        if style == SIMPLE:
-            return capture.draw_skeleton(track, start, stop, max_side=side)
-        return exchange.draw_styled(track, style, start, stop, max_side=side)
-
-    def pictures(step=32):
-        for start in range(0, len(track), step):
-            progress(len(track), len(track))
-            yield part(start, min(start + step, len(track)))
-
-    height, width = part(0, 1).shape[1:3]
-    return to_image(pictures(), len(track), height, width)
-
-
-def skeleton_side(count: int, width: int, height: int, largest: int) -> int:
-    """The longer side in px, `largest` at most, at which `count` float pictures of this shape stay within
-    SKELETON_BYTES."""
-    aspect = min(width, height) / max(width, height)
-    affordable = int((SKELETON_BYTES / (count * aspect * 12)) ** 0.5)
-    return max(64, min(largest, affordable))

@@ -113,7 +113,7 @@ def _from_keypoints(points: dict[str, np.ndarray], with_face: bool) -> Observati
         face_seen=seen,
         body=body,
         body_world=torch.zeros(count, BODY_JOINTS, 3),
-        body_read=(body[..., 3] > 0).any(1),
+        body_read=torch.ones(count, dtype=torch.bool),  # a frame without a body is one in which it is not seen
         hands=hands,
         hands_seen=hands_seen,
         hands_read=torch.ones(count, dtype=torch.bool),

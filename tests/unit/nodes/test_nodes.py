@@ -91,9 +91,16 @@ def test_extract_draws_every_frame_and_reports(nodes, engine):
         assert max_side == 512
         return torch.arange(start, stop, dtype=torch.uint8)[:, None, None, None].expand(-1, 9, 16, 3)
 
-    engine("capture", extract_track=lambda clip, smoothing, progress: track, draw_skeleton=draw_skeleton)
+    asked = {}
+
+    def extract_track(clip, progress, **options):
+        asked.update(options)
+        return track
+
+    engine("capture", extract_track=extract_track, draw_skeleton=draw_skeleton, parse_subject=lambda text: [text])
     engine("exchange", keypoint_frames=lambda track: ["frame"] * len(track))
-    result, skeleton, report, keypoints = nodes.ExtractPose.execute(None, 0.5).values
+    result, skeleton, report, keypoints = nodes.ExtractPose.execute(None, 0.5, subject="0.4,0.6", hands=False).values
+    assert asked == {"smoothing": 0.5, "subject": ["0.4,0.6"], "body": True, "hands": False}
     assert result is track and skeleton.shape == (70, 9, 16, 3)
     assert torch.equal((skeleton[:, 0, 0, 0] * 255).round(), torch.arange(70.0))
     assert report == "frames: 70\nPASS face: 1 (wanted 1)" and len(keypoints) == 70
@@ -122,7 +129,7 @@ def test_extract_takes_other_nodes_detections_and_draws_in_a_model_s_style(nodes
 
 @pytest.mark.parametrize("count, side", [(100, 512), (1800, 297), (10**7, 64)])
 def test_a_long_clip_gets_smaller_skeletons(nodes, count, side):
-    from motion_control.nodes.extract_pose import skeleton_side
+    from motion_control.nodes.skeletons import skeleton_side
 
     assert skeleton_side(count, 1280, 720, 512) == side
 
@@ -251,7 +258,11 @@ def test_cancel_stops_the_loop(nodes, engine, monkeypatch):
         raise Cancelled
 
     monkeypatch.setattr(runtime, "check_interrupted", check)
-    engine("capture", extract_track=lambda clip, smoothing, progress: progress(1, 2))
+
+    def extract_track(clip, progress, **options):
+        progress(1, 2)
+
+    engine("capture", extract_track=extract_track, parse_subject=lambda text: text)
     with pytest.raises(Cancelled):
         nodes.ExtractPose.execute(None, 0.5)
 
