@@ -230,7 +230,18 @@ def look_up(figure: Figure, positions: torch.Tensor, tiles: Tiles, pose: Pose) -
     chosen = near.nonzero()[:, 0]
     if len(chosen):
         rgba[:3, chosen] = sample_normalised(figure.source[:3], positions[chosen], mode="bicubic")
+    _end_at_border(figure, positions, rgba)
     return rgba
+
+
+def _end_at_border(figure: Figure, positions: torch.Tensor, rgba: torch.Tensor) -> None:
+    """Beyond the picture's border the lookup mirrors the picture. Hair that the border cuts goes on like that; where
+    the border shows background there is nothing beyond it. In place."""
+    beyond = (positions.abs() > 1).any(-1)
+    if not bool(beyond.any()):
+        return
+    nearest = positions[beyond].clamp(-1, 1)[None, None]
+    rgba[:, beyond] *= sample_normalised(figure.source[3:], nearest).view(1, -1)
 
 
 def backdrop_tiles(backdrop, camera: CameraPath, frames: slice, tiles: Tiles, canvas: Canvas) -> torch.Tensor:

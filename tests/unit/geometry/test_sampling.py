@@ -32,3 +32,10 @@ def test_between_pixels_and_beyond_the_border():
 def test_each_picture_is_looked_up_at_its_own_positions():
     pictures = torch.stack([torch.zeros(1, 4, 4), torch.ones(1, 4, 4)])
     assert sample_each(pictures, torch.rand(2, 3, 5, 2) * 4).mean((1, 2, 3)).tolist() == [0, 1]
+
+
+def test_a_normalised_lookup_mirrors_beyond_the_border():
+    picture = torch.arange(4.0).view(1, 1, 4).expand(1, 2, 4)
+    at = torch.tensor([[[[-0.5, 1.0], [-1.5, 1.0], [4.5, 1.0]]]])
+    found = sample_normalised(picture.contiguous(), normalised(at, 4, 2))[0, 0, 0]
+    torch.testing.assert_close(found, torch.tensor([0.0, 1.0, 3.0]))

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from motion_control.engine.geometry.pose import canonical_face
+from motion_control.engine.identity import bind_identity
 from motion_control.engine.render import plan, render_frames
 from motion_control.engine.types import RenderSettings
 
@@ -125,3 +127,16 @@ def test_progress_is_told_and_may_interrupt(lively, hopper):
 
     with pytest.raises(Stop):
         list(render_frames(made, progress=stop))
+
+
+def test_a_head_that_moves_down_leaves_nothing_of_itself_at_the_border(collins, acting):
+    """There is a little background above the hair in the picture: no hair is mirrored at the upper border."""
+    top = int((collins.view.matte > 0.5).any(1).nonzero()[0])
+    identity = bind_identity([collins.view.image[top - 5 :].contiguous()], ["little room"])
+    shift = acting.swell()[:, None] * torch.tensor([0.0, 36.0])
+    made = plan(acting.perform(canonical_face(), shift=shift), identity, RenderSettings())
+    frames = torch.cat(list(render_frames(made))).float() / 255
+    plate = made.figure.plate.permute(1, 2, 0)
+    rows = slice(0, 10)
+    assert (frames[acting.held] - frames[0]).abs().mean() > 0.02  # it did move
+    assert (frames[acting.held, rows] - plate[rows, : frames.shape[2]]).abs().max() < 0.05
