@@ -26,7 +26,8 @@ must keep their peaks)."""
 HAND_WINDOWS_S = (0.10, 0.24)
 """The same for hands, which are quick and small."""
 SMALL_FACE_PX = 160
-"""Landmarks of faces under this height are noisier in proportion: windows grow, at most to twice."""
+MOST_NOISE = 1.4
+"""Landmarks of faces under this height are noisier in proportion: windows grow, at most by this factor."""
 HOLD_S = 0.5
 """Gaps up to this long are bridged at falling confidence; beyond, confidence is 0 and the last face is held."""
 HAND_GAP_S = 0.3
@@ -168,7 +169,7 @@ def _fill_face(points: torch.Tensor, known: torch.Tensor, cuts: tuple[int, ...])
 
 def _noise_factor(points: torch.Tensor) -> float:
     height = float((points[:, :468, 1].amax(1) - points[:, :468, 1].amin(1)).median())
-    return min(2.0, max(1.0, SMALL_FACE_PX / max(height, 1.0)))
+    return min(MOST_NOISE, max(1.0, SMALL_FACE_PX / max(height, 1.0)))
 
 
 def _boxes(points: torch.Tensor | None, body: torch.Tensor) -> torch.Tensor:
