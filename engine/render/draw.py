@@ -22,6 +22,9 @@ from .lashes import FADE_IN, lash_cover
 from .retarget import HeadMotion
 from .tiles import TILE, Canvas, Tiles, cut, tile_map, touched_tiles
 
+BORDER_FADE = 0.03
+"""How far the mirrored figure goes on beyond the picture's border, in half sides of the picture."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -235,13 +238,15 @@ def look_up(figure: Figure, positions: torch.Tensor, tiles: Tiles, pose: Pose) -
 
 
 def _end_at_border(figure: Figure, positions: torch.Tensor, rgba: torch.Tensor) -> None:
-    """Beyond the picture's border the lookup mirrors the picture. Hair that the border cuts goes on like that; where
-    the border shows background there is nothing beyond it. In place."""
+    """Beyond the picture's border the lookup mirrors the picture. Hair that the border cuts goes on like that for a
+    little and fades; where the border shows background there is nothing beyond it. In place."""
     beyond = (positions.abs() > 1).any(-1)
     if not bool(beyond.any()):
         return
-    nearest = positions[beyond].clamp(-1, 1)[None, None]
-    rgba[:, beyond] *= sample_normalised(figure.source[3:], nearest).view(1, -1)
+    places = positions[beyond]
+    nearest = places.clamp(-1, 1)
+    fade = (1 - (places - nearest).abs().amax(-1) / BORDER_FADE).clamp_min(0)
+    rgba[:, beyond] *= fade * sample_normalised(figure.source[3:], nearest[None, None]).view(1, -1)
 
 
 def backdrop_tiles(backdrop, camera: CameraPath, frames: slice, tiles: Tiles, canvas: Canvas) -> torch.Tensor:
