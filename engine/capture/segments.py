@@ -12,6 +12,7 @@ import torch
 
 from ..geometry.pose import head_pose, unpose
 from ..types import MotionTrack
+from .cuts import per_shot
 
 SHARP_FACE_PX = 160
 """A face from this height counts fully for size."""
@@ -64,7 +65,8 @@ def measure_track(track: MotionTrack, sharpness=None, exposure=None, others=None
     mesh = track.face_points[:, :468, 1]
     height = (mesh.amax(1) - mesh.amin(1)).clamp_min(1)
     shapes = unpose(track.face_points, *head_pose(track.face_points, track.neutral))
-    expression = (shapes - track.neutral)[:, :468].norm(dim=2).mean(1)
+    usual = per_shot(lambda shot: _calm(shot, track.neutral).expand(shot.shape), track.cuts, shapes)
+    expression = (shapes - usual)[:, :468].norm(dim=2).mean(1)
     head = _speed(track.translation / height.median(), rate) + _speed(track.rotation.flatten(1), rate)
     visible = track.body[..., 3].amin(0) > 0.5
     joints = track.body[:, visible, :2].flatten(1) / max(track.width, track.height)
@@ -80,6 +82,13 @@ def measure_track(track: MotionTrack, sharpness=None, exposure=None, others=None
         occlusion=1 - track.face_visibility.mean(1),
         others=torch.zeros(count) if others is None else others,
     )
+
+
+def _calm(shapes: torch.Tensor, neutral: torch.Tensor) -> torch.Tensor:
+    """A shot's own resting face [1, 478, 3], from its fifth nearest to the track's: in another shot the face may be
+    another person's, and that is no expression."""
+    order = (shapes - neutral).norm(dim=2).mean(1).argsort()
+    return shapes[order[: max(1, len(order) // 5)]].median(0, keepdim=True).values
 
 
 def _speed(values: torch.Tensor, rate: float) -> torch.Tensor:

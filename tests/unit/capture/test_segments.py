@@ -86,3 +86,13 @@ def test_a_part_of_a_track_is_a_track(acting):
     torch.testing.assert_close(to_frame @ (to_anchor @ place + shift) + pan, whole @ place + whole_pan)
     with pytest.raises(ValueError, match="0 <= start < stop <= 22"):
         cut_track(track, 5, 40)
+
+
+def test_another_person_in_a_later_shot_is_not_an_expression(acting):
+    """The first shot talks, the second shows a wider face that does nothing: the first is the better part."""
+    face = acting.lips_shut(canonical_face())
+    talking = acting.perform(face, acting.jaw_open(face, 1.5 * acting.swell())).face_points
+    still = acting.perform(face * torch.tensor([1.25, 0.9, 1.0])).face_points
+    cuts = (len(talking),)
+    track = replace(acting.track_of(torch.cat([talking, still])), cuts=cuts)
+    assert best_segment(measure_track(track), acting.rate, 0.6, cuts).stop <= cuts[0]
