@@ -17,7 +17,6 @@ BODY = (
     "Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist", "RHip", "RKnee", "RAnkle",
     "LHip", "LKnee", "LAnkle", "REye", "LEye", "REar", "LEar",
 )  # fmt: skip
-NECK = BODY.index("Neck")
 JOINTS = (0, None, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7)
 """The joint of MediaPipe's 33 for each point of BODY; the neck has none."""
 SHOULDERS = (11, 12)

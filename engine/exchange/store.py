@@ -137,10 +137,6 @@ def _facts(track: MotionTrack) -> dict[str, str]:
     }
 
 
-def _as_text(value) -> str:
-    return value.line() if hasattr(value, "line") else str(value)
-
-
 def _check_values(tensors: dict[str, torch.Tensor], name: str) -> None:
     for part, value in tensors.items():
         if value.dtype.is_floating_point and not bool((value.abs() <= MAX_VALUE).all()):  # false for nan as well

@@ -15,10 +15,11 @@ from .. import runtime
 from ..geometry import face_regions as regions
 from ..geometry.pose import head_pose, unpose
 from ..types import MotionTrack, RenderSettings
+from .baseline import choose_baseline
 from .camera import CameraPath
 from .draw import draw, make_backdrop, pose_face
 from .figure import Figure
-from .retarget import Gains, performer_shapes, retarget
+from .retarget import PLAIN, Gains, performer_shapes, retarget
 
 PROBE_FACE = 256
 """Height of the face in the probes, px: the landmark network looks at 192."""
@@ -54,7 +55,10 @@ def fit_gains(track: MotionTrack, figure: Figure, neutral: torch.Tensor) -> Gain
     usual = Gains()
     if not track.has_face:
         return usual
-    played = channels(performer_shapes(track))
+    shapes = performer_shapes(track)
+    if choose_baseline(track, shapes, neutral, figure.facing).from_character:
+        return PLAIN  # nothing to make up for, and nothing to draw
+    played = channels(shapes)
     probes = _probes(played, track)
     motion = retarget(track, figure.landmarks, neutral, RenderSettings(), usual).at(probes)
     read, seen = _read_back(figure, motion, neutral)
