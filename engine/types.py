@@ -174,6 +174,7 @@ class View:
 
     name: for reports. image: uint8 [H, W, 3]. points: float32 [478, 3] px. matte: float32 [H, W] 0..1.
     body: float32 [33, 5] px x, y, z, visibility, presence, or None. checks: verdicts.
+    covered: a hand or an arm is at the head, which would move with it.
     """
 
     name: str
@@ -182,18 +183,21 @@ class View:
     matte: torch.Tensor
     body: torch.Tensor | None
     checks: tuple[Check, ...] = ()
+    covered: bool = False
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A character, bound once and used anywhere. views[primary] is the image that is rendered.
+    """A character, bound once and used anywhere. views[primary] is the image that gives body and background.
 
-    neutral: float32 [478, 3], neutral face shape in head space.
+    neutral: float32 [478, 3], the face of the primary view in head space, cm of the canonical face; its depth comes
+    from all views. resting: float32 [478, 3], the same without the expression that the view shows.
     """
 
     views: tuple[View, ...]
     primary: int
     neutral: torch.Tensor
+    resting: torch.Tensor
     report: dict = field(default_factory=dict)
 
     @property

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from ...models import bodies, faces, matte
 from .. import runtime
 from ..errors import IdentityError
-from ..geometry.pose import angles, canonical_face, head_pose, unpose
+from ..geometry.pose import angles, canonical_face, head_pose
 from ..types import Identity, Progress, View
 from .checks import check_view, sharpness
+from .shape import head_space, with_common_depth
 
 LEAST_SIDE = 64
 MODEL_SIDE = 1920
@@ -44,7 +47,9 @@ def bind_identity(
             "upright and at least 60 px high."
         )
     primary = max(range(len(views)), key=lambda i: _fitness(views[i]))
-    return Identity(tuple(views), primary, _neutral(views[primary]), _report(views, primary, left_out))
+    views = with_common_depth(views, primary)
+    neutral = head_space(views[primary])
+    return Identity(tuple(views), primary, neutral, neutral, _report(views, primary, left_out))
 
 
 def _bind_view(image: torch.Tensor, name: str) -> View | None:
@@ -63,7 +68,7 @@ def _bind_view(image: torch.Tensor, name: str) -> View | None:
     if body is not None:
         body[:, :3] /= scale
     view = View(name, image, points, _matte(image, points), body)
-    return View(name, image, points, view.matte, body, check_view(view))
+    return replace(view, checks=check_view(view), covered=_hand_at_head(view))
 
 
 def _working_copy(image: torch.Tensor) -> tuple[torch.Tensor, float]:
@@ -128,11 +133,6 @@ def _feather(height: int, width: int, border: float, sides) -> torch.Tensor:
     return (y / border).clamp(0, 1)[:, None] * (x / border).clamp(0, 1)[None]
 
 
-def _neutral(view: View) -> torch.Tensor:
-    """The character's face in head space, cm of the canonical face."""
-    return unpose(view.points[None], *head_pose(view.points[None], canonical_face()))[0]
-
-
 def view_angles(view: View) -> torch.Tensor:
     """Yaw, pitch, roll of the head in a view, degrees [3]."""
     _, rotation, _ = head_pose(view.points[None], canonical_face())
@@ -145,23 +145,23 @@ def _fitness(view: View) -> float:
     face = view.points[:468, :2]
     size = float((face.amax(0) - face.amin(0)).max())
     frontal = max(0.0, 1 - abs(yaw) / 60) * max(0.0, 1 - abs(pitch) / 60)
-    return frontal * min(size, 512) ** 0.5 * min(1.0, sharpness(view) / 0.02 + 0.3) * calmness(view) * free_head(view)
+    sharp = min(1.0, sharpness(view) / 0.02 + 0.3)
+    return frontal * min(size, 512) ** 0.5 * sharp * calmness(view) * (0.4 if view.covered else 1.0)
 
 
-def free_head(view: View) -> float:
-    """0.4 when a hand is at the head (it would move with it), else 1."""
+def _hand_at_head(view: View) -> bool:
     if view.body is None:
-        return 1.0
+        return False
     face = view.points[:468, :2]
     low, high = face.amin(0), face.amax(0)
     hands = view.body[15:23]
     near = (hands[:, :2] - (low + high) / 2).norm(dim=1) < 1.1 * (high - low).max()
-    return 0.4 if bool((near & (hands[:, 3] > 0.5)).any()) else 1.0
+    return bool((near & (hands[:, 3] > 0.5)).any())
 
 
 def calmness(view: View) -> float:
     """1 for a resting face, towards 0 for an open mouth, a broad smile, narrowed or averted eyes."""
-    points = unpose(view.points[None], *head_pose(view.points[None], canonical_face()))[0, :, :2]
+    points = head_space(view)[:, :2]
     apart = (points[33] - points[263]).norm()
     gap = (points[14] - points[13]).norm() / apart
     width = (points[61] - points[291]).norm() / apart
@@ -191,7 +191,7 @@ def _report(views: list[View], primary: int, left_out: list[str]) -> dict:
         "left_out": left_out,
         "note": ""
         if len(views) == 1
-        else f"{views[primary].name} is rendered; the other views are kept and not fused yet",
+        else f"{views[primary].name} gives body and background; the head is drawn from the view that fits its angle",
     }
 
 

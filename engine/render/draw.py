@@ -7,7 +7,7 @@ The maps of mesh and field are blended before the one lookup, never the pictures
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from .head_field import invert
 from .lashes import FADE_IN, lash_cover
 from .retarget import HeadMotion
 from .tiles import TILE, Canvas, Tiles, cut, tile_map, touched_tiles
+from .views import Shares, SideView, cover_of
 
 BORDER_FADE = 0.03
 """How far the mirrored figure goes on beyond the picture's border, in half sides of the picture."""
@@ -76,15 +77,34 @@ def make_backdrop(picture: torch.Tensor, camera: CameraPath) -> Backdrop:
     return Backdrop(picture, _to_bytes(still).permute(1, 2, 0).contiguous(), tiles)
 
 
-def draw(figure: Figure, motion: HeadMotion, camera: CameraPath, backdrop: Backdrop, frames: slice) -> torch.Tensor:
-    """Frames [start, stop) as uint8 [B, H, W, 3]."""
+def draw(
+    figure: Figure,
+    motion: HeadMotion,
+    camera: CameraPath,
+    backdrop: Backdrop,
+    frames: slice,
+    sides: tuple[SideView, ...] = (),
+    shares: Shares | None = None,
+) -> torch.Tensor:
+    """Frames [start, stop) as uint8 [B, H, W, 3].
+
+    sides: other views of the head; shares: how much of the head each of them draws.
+    """
     canvas = Canvas(camera.width, camera.height)
     batch = len(motion.scale[frames])
     pose = pose_face(figure, motion, camera, frames)
     coarse, touched = smooth_map(figure, motion, camera, frames, canvas)
+    heads = [
+        head
+        for number, side in enumerate(sides)
+        if (head := _other_head(side, motion, camera, frames, shares, number, canvas)) is not None
+    ]
+    for head in heads:
+        touched[head.rows] |= head.touched
     face = face_box(pose, canvas)
-    if face is not None:
-        touched[:, face.y0 // TILE : -(-face.y1 // TILE), face.x0 // TILE : -(-face.x1 // TILE)] = True
+    for box in [face, *(head.face for head in heads)]:
+        if box is not None:
+            touched[:, box.y0 // TILE : -(-box.y1 // TILE), box.x0 // TILE : -(-box.x1 // TILE)] = True
     size = (canvas.rows * TILE, canvas.columns * TILE)
     if backdrop.still is None:
         touched[:] = True
@@ -97,6 +117,8 @@ def draw(figure: Figure, motion: HeadMotion, camera: CameraPath, backdrop: Backd
     if face is not None:
         openings = mesh_map(figure, motion.closed[frames], pose, positions, tiles, face)
     rgba = look_up(figure, positions, tiles, pose)
+    for head in heads:
+        _draw_other_head(figure, head, coarse, touched, tiles, rgba)
     if openings:
         draw_openings(figure, motion, pose, frames, openings, rgba, tiles, face)
     behind = backdrop_tiles(backdrop, camera, frames, tiles, canvas)
@@ -104,6 +126,52 @@ def draw(figure: Figure, motion: HeadMotion, camera: CameraPath, backdrop: Backd
     rows = out.view(batch, canvas.rows, TILE, canvas.columns, TILE, 3)
     rows[tiles.frame, tiles.row, :, tiles.column] = picture.permute(1, 2, 3, 0)
     return out[:, : canvas.height, : canvas.width]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """Another view's head in those frames (rows of the batch) that show it."""
+
+    side: SideView
+    rows: torch.Tensor
+    shares: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+    closed: torch.Tensor
+    pose: Pose
+    coarse: torch.Tensor
+    touched: torch.Tensor
+    face: Box | None
+
+
+def _other_head(side: SideView, motion, camera, frames, shares: Shares, number: int, canvas) -> _Head | None:
+    rows = shares.drawn()[frames, number].nonzero()[:, 0]
+    if not len(rows):
+        return None
+    chosen = rows + frames.start
+    own = side.motion(motion, chosen)
+    view = replace(camera, zoom=camera.zoom[chosen], centre=camera.centre[chosen] - side.offset)
+    pose = pose_face(side.figure, own, view, slice(None))
+    coarse, touched = smooth_map(side.figure, own, view, slice(None), canvas)
+    face = face_box(pose, canvas)
+    return _Head(side, rows, shares.at(chosen, number), own.closed, pose, coarse, touched, face)
+
+
+def _draw_other_head(figure: Figure, head: _Head, coarse, touched, tiles: Tiles, rgba) -> None:
+    """Blends another view's head over the primary view's in the tiles' rgba [4, n, TILE, TILE], in place."""
+    shown = torch.zeros_like(touched[:, 0, 0])
+    shown[head.rows] = True
+    places = shown[tiles.frame].nonzero()[:, 0]
+    own, other = Tiles.of(touched[head.rows]), head.side.figure
+    positions = tile_map(normalised(head.coarse, *other.size), own).contiguous()
+    cover = cover_of(figure, head.side, coarse[head.rows], head.coarse, head.shares)
+    cover = tile_map(torch.stack([cover, cover], -1), own)[..., 0].clamp(0, 1).contiguous()
+    if head.face is not None:
+        whole, fills, lacks = (share[:, None] for share in head.shares)
+        seen = (whole + fills * head.side.fills - lacks * head.side.lacks).clamp(0, 1)
+        on_skin = mesh_map(other, head.closed, head.pose, positions, own, head.face, seen)["values"]
+        index = own.index(head.face.x0, head.face.y0, head.face.width, head.face.height).reshape(-1)
+        flat = cover.view(-1)
+        flat[index] = torch.lerp(flat[index], on_skin[..., 0].reshape(-1), on_skin[..., 1].reshape(-1))
+    rgba[:, places] = torch.lerp(rgba[:, places], look_up(other, positions, own, head.pose), cover)
 
 
 def _to_bytes(picture: torch.Tensor) -> torch.Tensor:
@@ -147,10 +215,11 @@ def face_box(pose: Pose, canvas: Canvas) -> Box | None:
     return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
-def mesh_map(figure: Figure, closed, pose: Pose, positions: torch.Tensor, tiles: Tiles, box: Box) -> dict:
+def mesh_map(figure: Figure, closed, pose: Pose, positions: torch.Tensor, tiles: Tiles, box: Box, values=None) -> dict:
     """Blends the face mesh's source positions into the tiles' normalised `positions` in place.
 
-    Returns a soft mask float32 [B, h, w] over the box for the mouth opening and for each eye opening.
+    Returns a soft mask float32 [B, h, w] over the box for the mouth opening and for each eye opening; with `values`,
+    float32 [B, 478] at the face's points, also those [B, h, w, 2] and where the skin is under "values".
     """
     batch = len(pose.points)
     origin = positions.new_tensor([box.x0, box.y0])
@@ -170,7 +239,13 @@ def mesh_map(figure: Figure, closed, pose: Pose, positions: torch.Tensor, tiles:
     place = index.index_select(0, hits.pixel)
     flat.index_copy_(0, place, torch.lerp(flat.index_select(0, place), source, weight))
     _extend(flat, sum(masks.values()), hits, source, index, box)
-    return {name: F.avg_pool2d(mask[:, None], 3, 1, 1)[:, 0] for name, mask in masks.items()}
+    found = {name: F.avg_pool2d(mask[:, None], 3, 1, 1)[:, 0] for name, mask in masks.items()}
+    if values is not None:
+        plane = torch.zeros(batch * box.height * box.width, 2, device=flat.device)
+        plane[hits.pixel, 0] = hits.interpolate(figure.triangles, values[..., None])[:, 0]
+        plane[hits.pixel, 1] = 1
+        found["values"] = plane.view(batch, box.height, box.width, 2)
+    return found
 
 
 def texture_points(figure: Figure, closed: torch.Tensor) -> torch.Tensor:

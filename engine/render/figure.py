@@ -72,13 +72,18 @@ class Figure:
 
 def build_figure(identity: Identity, scale: float = 1.0) -> Figure:
     """The identity's primary view at `scale` <= 1 of its own resolution, ready to be drawn."""
-    view = _scaled(identity.view, scale)
+    return build_view_figure(identity.view, identity.neutral, scale)
+
+
+def build_view_figure(view: View, neutral: torch.Tensor, scale: float = 1.0) -> Figure:
+    """One view at `scale` times its own resolution. neutral: float32 [478, 3], the character's face in head space."""
+    view = _scaled(view, scale)
     image = view.image.permute(2, 0, 1).float() / 255
-    _, facing, _ = (value[0] for value in head_pose(view.points[None], identity.neutral))
+    _, facing, _ = (value[0] for value in head_pose(view.points[None], neutral))
     skin = regions.open_skin()
     eyeballs = build_eyeballs(image, view.points)
-    field = build_head_field(view, identity.neutral, skin)
-    trust = _mesh_trust(view.points, identity.neutral, skin)
+    field = build_head_field(view, neutral, skin)
+    trust = _mesh_trust(view.points, neutral, skin)
     points = view.points.clone()
     points[:, 2] = torch.lerp(field.depth_at(points[:, :2]), points[:, 2], trust)  # one depth where both draw
     triangles, layer = _with_openings(skin)
@@ -100,7 +105,7 @@ def build_figure(identity: Identity, scale: float = 1.0) -> Figure:
 
 
 def _scaled(view: View, scale: float) -> View:
-    if scale >= 0.999:
+    if abs(scale - 1) < 0.001:
         return view
     height, width = view.image.shape[:2]
     size = (max(2, round(height * scale)), max(2, round(width * scale)))

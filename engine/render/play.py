@@ -17,6 +17,7 @@ from .figure import Figure, build_figure
 from .plate import fit_background
 from .response import fit_gains
 from .retarget import HeadMotion, retarget
+from .views import Shares, SideView, build_side_views, view_shares
 
 MAX_SIDE = 4096
 JOB_PIXELS = 1_000_000
@@ -33,6 +34,8 @@ class RenderPlan:
     figure: Figure
     motion: HeadMotion
     camera: CameraPath
+    sides: tuple[SideView, ...] = ()
+    shares: Shares | None = None
     report: dict = field(default_factory=dict)
 
 
@@ -47,20 +50,32 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     shot = read_prompt(settings.prompt)
     # the widest zoom of the camera decides the working resolution; the picture is never enlarged
     rough = _camera(shot, track, settings, identity.view.points, (source_width, source_height), (width, height))
-    figure = build_figure(identity, min(1.0, float(rough.zoom.max())))
+    scale = min(1.0, float(rough.zoom.max()))
+    figure = build_figure(identity, scale)
+    sides = build_side_views(identity, figure, scale)
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
-    gains = fit_gains(track, figure, identity.neutral) if settings.expression_strength else None
-    motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity.neutral, settings, gains), figure)
+    gains = fit_gains(track, figure, identity) if settings.expression_strength else None
+    motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity, settings, gains), figure)
+    shares = view_shares(sides, figure.facing, motion.rotation, float(track.frame_rate), track.cuts) if sides else None
     report = {
         "engine": "geometric",
         "size": f"{width}x{height}",
         "frames": len(track),
+        "views": _views_used(identity, sides, shares),
         "orientation": settings.orientation,
         "shot": ", ".join(shot.used) or "static",
         "prompt_not_used": shot.unused,
         "expression_gains": {} if gains is None else {name: round(g, 2) for name, g in gains._asdict().items()},
     }
-    return RenderPlan(width, height, len(track), figure, motion, camera, report)
+    return RenderPlan(width, height, len(track), figure, motion, camera, sides, shares, report)
+
+
+def _views_used(identity: Identity, sides: tuple[SideView, ...], shares: Shares | None) -> dict[str, float]:
+    """Share of the frames' heads that each view draws."""
+    parts = shares.whole.mean(0).tolist() if sides else []
+    used = {identity.view.name: 1 - sum(parts)}
+    used.update((side.name, part) for side, part in zip(sides, parts, strict=True))
+    return {name: round(part, 3) for name, part in used.items()}
 
 
 def keep_hair_in_frame(motion: HeadMotion, figure: Figure) -> HeadMotion:
@@ -127,6 +142,8 @@ def render_frames(
     """
     device = runtime.device()
     figure, motion = plan.figure.to(device), plan.motion.to(device)
+    sides = tuple(side.to(device) for side in plan.sides)
+    shares = plan.shares.to(device) if sides else None
     camera = replace(plan.camera, zoom=plan.camera.zoom.to(device), centre=plan.camera.centre.to(device))
     picture = figure.plate if background is None else fit_background(background, *figure.size).to(device)
     backdrop = make_backdrop(picture, camera)
@@ -137,7 +154,7 @@ def render_frames(
 
     def work(frames: slice) -> torch.Tensor:
         with torch.inference_mode():
-            return draw(figure, motion, camera, backdrop, frames).cpu()
+            return draw(figure, motion, camera, backdrop, frames, sides, shares).cpu()
 
     done = 0
     for out in spread(work, jobs) if device.type == "cpu" else map(work, jobs):

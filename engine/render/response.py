@@ -14,7 +14,7 @@ from ...models import faces
 from .. import runtime
 from ..geometry import face_regions as regions
 from ..geometry.pose import head_pose, unpose
-from ..types import MotionTrack, RenderSettings
+from ..types import Identity, MotionTrack, RenderSettings
 from .baseline import choose_baseline
 from .camera import CameraPath
 from .draw import draw, make_backdrop, pose_face
@@ -46,21 +46,21 @@ def channels(shapes: torch.Tensor) -> torch.Tensor:
     return torch.stack([opening / eyes_apart, width / eyes_apart, brows / eyes_apart, sum(lids) / 2], 1)
 
 
-def fit_gains(track: MotionTrack, figure: Figure, neutral: torch.Tensor) -> Gains:
+def fit_gains(track: MotionTrack, figure: Figure, identity: Identity) -> Gains:
     """The gains with which the character's expressions read as strong as the performer's.
 
-    neutral: float32 [478, 3], the character's face in head space, cm. Parts that the clip does not move, or whose
+    figure: of the identity's primary view. Parts that the clip does not move, or whose
     reading does not follow the performance, keep the usual gain.
     """
     usual = Gains()
     if not track.has_face:
         return usual
-    shapes = performer_shapes(track)
+    shapes, neutral = performer_shapes(track), identity.neutral
     if choose_baseline(track, shapes, neutral, figure.facing).from_character:
         return PLAIN  # nothing to make up for, and nothing to draw
     played = channels(shapes)
     probes = _probes(played, track)
-    motion = retarget(track, figure.landmarks, neutral, RenderSettings(), usual).at(probes)
+    motion = retarget(track, figure.landmarks, identity, RenderSettings(), usual).at(probes)
     read, seen = _read_back(figure, motion, neutral)
     return gains_from_reading(played[probes][seen], read[seen], usual)
 

@@ -15,7 +15,7 @@ from ..geometry import face_regions as regions
 from ..geometry.face_regions import open_skin
 from ..geometry.pose import head_pose, rigid_indices, rotation_matrix, rotation_vector, unpose
 from ..geometry.series import smooth
-from ..types import MotionTrack, RenderSettings
+from ..types import Identity, MotionTrack, RenderSettings
 from .baseline import Baseline, choose_baseline
 from .contacts import close_lids, close_lips, distance, join_lips_to_skin, limit_upper_lip, unfold
 
@@ -81,21 +81,24 @@ class HeadMotion:
 def retarget(
     track: MotionTrack,
     landmarks: torch.Tensor,
-    neutral: torch.Tensor,
+    identity: Identity,
     settings: RenderSettings,
     gains: Gains | None = None,
 ) -> HeadMotion:
     """The whole clip at once: everything here is small (478 points a frame).
 
-    landmarks: float32 [478, 3] of the character's picture, px; neutral: float32 [478, 3] its face in head space, cm.
+    landmarks: float32 [478, 3] of the identity's primary view, px of the size it is drawn at. Expression is added to
+    the resting face; a performer who is the character plays relative to the face as the picture shows it.
     gains: None = the usual ones. A performer who is the character needs none.
     """
-    strength = settings.expression_strength
+    strength, neutral = settings.expression_strength, identity.neutral
     size, facing, _ = (value[0] for value in head_pose(landmarks[None], neutral))
     shapes = performer_shapes(track)
     base = choose_baseline(track, shapes, neutral, facing)
     gains = PLAIN if base.from_character else gains or Gains()
-    delta, closed = expression_delta(shapes, base, neutral, strength, gains)
+    resting = neutral if base.from_character else identity.resting
+    delta, closed = expression_delta(shapes, base, resting, strength, gains)
+    delta = delta + (resting - neutral)
     scale, shift, torso = placement(track, base, float(size), neutral)
     width = distance(neutral, *regions.EYE_CORNERS[0]) * size
     pixels = delta * size

@@ -48,7 +48,7 @@ def wide_mouth(face, amount):
 def test_the_measured_gain_brings_the_drawn_mouth_nearer_to_the_performance(hopper, acting):
     face = acting.lips_shut(canonical_face())
     track = acting.perform(face, wide_mouth(face, 0.8 * acting.swell()))
-    gains = fit_gains(track, build_figure(hopper), hopper.neutral)
+    gains = fit_gains(track, build_figure(hopper), hopper)
     assert all(low <= gain <= high for gain, (low, high) in zip(gains, LIMITS))
     assert gains.brows == Gains().brows  # not moved, not measured
     wanted = channels(performer_shapes(track))[:, 1]
@@ -56,7 +56,7 @@ def test_the_measured_gain_brings_the_drawn_mouth_nearer_to_the_performance(hopp
 
     def drawn(which):
         made = plan(track, hopper, RenderSettings())
-        motion = retarget(track, made.figure.landmarks, hopper.neutral, RenderSettings(), which)
+        motion = retarget(track, made.figure.landmarks, hopper, RenderSettings(), which)
         from motion_control.engine.render import render_frames
 
         frames = torch.cat(list(render_frames(replace(made, motion=motion))))
