@@ -12,6 +12,7 @@ from ..errors import IdentityError
 from ..geometry.pose import angles, canonical_face, head_pose
 from ..types import Identity, Progress, View
 from .checks import check_view, sharpness
+from .resting import resting_shape
 from .shape import head_space, with_common_depth
 
 LEAST_SIDE = 64
@@ -49,7 +50,7 @@ def bind_identity(
     primary = max(range(len(views)), key=lambda i: _fitness(views[i]))
     views = with_common_depth(views, primary)
     neutral = head_space(views[primary])
-    return Identity(tuple(views), primary, neutral, neutral, _report(views, primary, left_out))
+    return Identity(tuple(views), primary, neutral, resting_shape(neutral), _report(views, primary, left_out))
 
 
 def _bind_view(image: torch.Tensor, name: str) -> View | None:

@@ -16,10 +16,10 @@ from fractions import Fraction
 import numpy as np
 import torch
 
+from ..geometry.face_rig import CONTROLS, rig_delta
 from ..geometry.pose import head_pose
 from ..tracks import blank_track
 from ..types import FACE_PARTS, MotionTrack
-from .rig import CONTROLS, rig_delta
 
 SECONDS = 8.0
 _REST = -1.1

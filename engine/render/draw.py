@@ -371,7 +371,7 @@ def draw_openings(figure, motion, pose, frames, masks, rgba, tiles, box) -> None
     unit = mouth.half * pose.affine.det().abs().sqrt()[frame]
     upper = _distance_to(pose.points[:, list(regions.INNER_LIP_UPPER), :2], pixel, frame) / unit
     lower = _distance_to(pose.points[:, list(regions.INNER_LIP_LOWER), :2], pixel, frame) / unit
-    colour = mouth.colour(position, motion.jaw[frames][frame], upper, lower, figure.source)
+    colour = mouth.colour(position, motion.jaw[frames][frame], upper, lower)
     flat[:3, index] = torch.lerp(flat[:3].index_select(1, index), colour, alpha)
 
 

@@ -73,7 +73,7 @@ def _build(image, points, lids, corner_points, iris_points) -> Eyeball:
     high = torch.minimum((polygon.amax(0) + margin).ceil(), torch.tensor([image.shape[2], image.shape[1]]).float())
     x0, y0, x1, y1 = int(low[0]), int(low[1]), int(high[0]), int(high[1])
     crop = image[:, y0:y1, x0:x1]
-    opening = _polygon_mask(polygon - low, y1 - y0, x1 - x0)
+    opening = polygon_mask(polygon - low, y1 - y0, x1 - x0)
     thin = 1 if width < 40 else 2
     inside = 1 - F.max_pool2d(1 - opening[None, None], 2 * thin + 1, 1, thin)[0, 0]
     if float(inside.sum()) < 6:  # a closed or tiny eye: nothing to take the eyeball from
@@ -118,7 +118,7 @@ def _lash_colour(image: torch.Tensor, lid: torch.Tensor, width: float) -> torch.
     return colours[:, order[: max(1, len(order) // 3)]].mean(1)
 
 
-def _polygon_mask(polygon: torch.Tensor, height: int, width: int) -> torch.Tensor:
+def polygon_mask(polygon: torch.Tensor, height: int, width: int) -> torch.Tensor:
     from PIL import Image, ImageDraw
 
     mask = Image.new("L", (width, height))

@@ -2,31 +2,27 @@
 
 The upper teeth are fixed to the skull, the lower teeth and the tongue to the jaw. Colours come from the character's
 own picture: the teeth from the white of its eyes, gums and cavity from its lips, so that a painting keeps its light.
-Where the picture shows the inside of an open mouth, that is used instead.
+Where this or another picture of the character shows the inside of its mouth, that is used instead.
 
 Mouth coordinates: u along the line between the corners (-1..1), v downwards in the same unit (half the mouth's width).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from ..geometry import face_regions as regions
 from ..geometry.sampling import sample
-from .eyes import Eyeball, _polygon_mask
+from .eyes import Eyeball
+from .shown_mouth import ShownMouth, shown_mouth
 
 # An adult's half mouth is about 25 mm wide; widths of the upper teeth from the middle outwards, mm
 # (means of common dental anatomy tables: 8.5, 6.5, 7.5, 7, 7).
 TOOTH_WIDTHS = (8.5, 6.5, 7.5, 7.0, 7.0)
 LOWER_TOOTH_WIDTHS = (5.3, 5.8, 6.8, 7.0, 7.0)
 HALF_MOUTH = 25.0
-PARTING = 0.85
-"""Share of the way from the upper to the lower lip at which what a picture shows changes from skull to jaw."""
-SHOWN_GAP = 0.12
-"""Inner lip gap over mouth width from which a picture counts as showing the inside of the mouth."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +30,8 @@ class Mouth:
     """Everything about the inside of one character's mouth. Positions and sizes in px of its picture.
 
     centre: float32 [2]. across: float32 [2], unit vector from corner 61 to corner 291. half: half width, px.
-    teeth, cavity, flesh: float32 [3] colours. shown: float32 [h, w] mask of what the picture shows, at `origin`.
-    parting: float32 [K, 2] u, v of the line above which that belongs to the upper jaw.
+    teeth, cavity, flesh: float32 [3] colours. shown: the inside of the mouth in this or another picture of
+    the character, in this picture's light.
     """
 
     centre: torch.Tensor
@@ -44,9 +40,7 @@ class Mouth:
     teeth: torch.Tensor
     cavity: torch.Tensor
     flesh: torch.Tensor
-    shown: torch.Tensor | None
-    origin: torch.Tensor
-    parting: torch.Tensor
+    shown: ShownMouth | None
 
     def coordinates(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mouth coordinates u, v [n] of positions [n, 2] px."""
@@ -54,12 +48,11 @@ class Mouth:
         down = torch.stack([-self.across[1], self.across[0]])
         return offset @ self.across, offset @ down
 
-    def colour(self, positions, jaw, under_lip, over_lip, image) -> torch.Tensor:
+    def colour(self, positions, jaw, under_lip, over_lip) -> torch.Tensor:
         """Colours [3, n].
 
         positions: float32 [n, 2] px of the unmoved skull. jaw: float32 [n], how far the jaw is down, px.
         under_lip, over_lip: float32 [n], distance to the upper and to the lower lip in half mouths.
-        image: float32 [3+, H, W], the character's picture, for what it shows.
         """
         u, v = self.coordinates(positions)
         drop = jaw / self.half
@@ -80,27 +73,8 @@ class Mouth:
         shade = shade * (1 - 0.75 * (u.abs() / 1.0).clamp(0, 1) ** 3)
         colour = colour * shade[None]
         if self.shown is not None:
-            colour = self._shown_over(colour, positions, jaw, u, v, image)
+            colour = self.shown.over(colour, u, v, drop)
         return colour.clamp(0, 1)
-
-    def _shown_over(self, colour, positions, jaw, u, v, image) -> torch.Tensor:
-        """What the picture shows of the mouth: its upper part rides on the skull, its lowest part on the jaw."""
-        below = torch.stack([-self.across[1], self.across[0]])
-        parting = _between(self.parting, u)
-        for offset, side in ((torch.zeros_like(jaw), -1.0), (jaw, 1.0)):
-            own = positions - offset[:, None] * below
-            beyond = side * (v - offset / self.half - parting)
-            mask = sample(self.shown[None], own - self.origin)[0] * (beyond / 0.04 + 0.5).clamp(0, 1)
-            colour = _over(colour, sample(image[:3], own), mask)
-        return colour
-
-
-def _between(line: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """v of a line [K, 2] (u ascending, v) at u [n], ends held."""
-    number = torch.bucketize(u, line[:, 0].contiguous()).clamp(1, len(line) - 1)
-    a, b = line[number - 1], line[number]
-    part = ((u - a[:, 0]) / (b[:, 0] - a[:, 0]).clamp_min(1e-6)).clamp(0, 1)
-    return a[:, 1] + part * (b[:, 1] - a[:, 1])
 
 
 def _over(under, colour, alpha):
@@ -138,8 +112,11 @@ def _tongue(u, v, drop):
     return covered, light
 
 
-def build_mouth(image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeball, ...]) -> Mouth:
-    """image: float32 [3, H, W]; points: float32 [478, 3] px of the same picture."""
+def build_mouth(
+    image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeball, ...], lent: ShownMouth | None = None
+) -> Mouth:
+    """image: float32 [3, H, W]; points: float32 [478, 3] px of the same picture. lent: the inside of the mouth from
+    another picture of the character, for one that does not show it."""
     right, left = points[list(regions.MOUTH_CORNERS), :2]
     width = max(float((left - right).norm()), 2.0)
     lips = sample(image, points[[0, 17, 37, 267, 84, 314, 12, 15], :2])
@@ -152,21 +129,8 @@ def build_mouth(image: torch.Tensor, points: torch.Tensor, eyeballs: tuple[Eyeba
     wanted = (1.2 * (skin @ luma)).clamp(0.12, 0.88)
     teeth = teeth * (wanted / (teeth @ luma).clamp_min(1e-3)).clamp(0.6, 1.7)
     cavity = flesh * torch.tensor([0.42, 0.30, 0.30])
-    upper, lower = points[list(regions.INNER_LIP_UPPER), :2], points[list(regions.INNER_LIP_LOWER), :2]
-    gap = float((lower - upper)[3:8].norm(dim=1).mean())
-    shown, origin = None, torch.zeros(2)
-    if gap > SHOWN_GAP * width:
-        polygon = torch.cat([upper, lower[1:-1].flip(0)])
-        origin = polygon.amin(0).floor() - 3
-        size = (polygon.amax(0) - origin).ceil() + 3
-        mask = _polygon_mask(polygon - origin, int(size[1]), int(size[0]))
-        shown = F.avg_pool2d(1 - F.max_pool2d(1 - mask[None, None], 3, 1, 1), 3, 1, 1)[0, 0]
-    mouth = Mouth(
-        (right + left) / 2, (left - right) / width, width / 2, teeth, cavity, flesh, shown, origin, torch.zeros(0, 2)
-    )
-    # an open mouth in a picture mostly shows upper teeth: they end close above the lower lip
-    line = torch.stack(mouth.coordinates(upper + PARTING * (lower - upper)), 1)
-    return replace(mouth, parting=line[line[:, 0].argsort()])
+    shown = shown_mouth(image, points) or lent
+    return Mouth((right + left) / 2, (left - right) / width, width / 2, teeth, cavity, flesh, shown)
 
 
 def _eye_white(image, points) -> torch.Tensor:

@@ -17,7 +17,7 @@ from .figure import Figure, build_figure
 from .plate import fit_background
 from .response import fit_gains
 from .retarget import HeadMotion, retarget
-from .views import Shares, SideView, build_side_views, view_shares
+from .views import Shares, SideView, build_side_views, view_shares, with_lent_mouth
 
 MAX_SIDE = 4096
 JOB_PIXELS = 1_000_000
@@ -51,7 +51,7 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     # the widest zoom of the camera decides the working resolution; the picture is never enlarged
     rough = _camera(shot, track, settings, identity.view.points, (source_width, source_height), (width, height))
     scale = min(1.0, float(rough.zoom.max()))
-    figure = build_figure(identity, scale)
+    figure = with_lent_mouth(build_figure(identity, scale), identity)
     sides = build_side_views(identity, figure, scale)
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
     gains = fit_gains(track, figure, identity) if settings.expression_strength else None

@@ -98,7 +98,7 @@ def retarget(
     gains = PLAIN if base.from_character else gains or Gains()
     resting = neutral if base.from_character else identity.resting
     delta, closed = expression_delta(shapes, base, resting, strength, gains)
-    delta = delta + (resting - neutral)
+    delta = delta + (resting - neutral) * min(strength, 1.0)  # without expression the picture stays as it is
     scale, shift, torso = placement(track, base, float(size), neutral)
     width = distance(neutral, *regions.EYE_CORNERS[0]) * size
     pixels = delta * size

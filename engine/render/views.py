@@ -17,8 +17,9 @@ from ..geometry import face_regions as regions
 from ..geometry.pose import angles, head_pose, unpose
 from ..geometry.sampling import sample, sample_each
 from ..types import Identity, View
-from .figure import SKIN, Figure, build_view_figure, vertex_facing
+from .figure import Figure, build_view_figure, vertex_facing
 from .retarget import HeadMotion
+from .shown_mouth import open_gap, shown_mouth
 
 LEAST_APART = 12.0
 """Degrees between two views below which the second adds no angle."""
@@ -32,6 +33,8 @@ HYSTERESIS = 4.0
 FADE_SECONDS = 0.25
 MOST_ENLARGED = 2.5
 """A view whose face is smaller than the primary's by more than this is too soft to stand beside it."""
+MOST_TURNED_MOUTH = 35.0
+"""Degrees between the primary view and one whose teeth it borrows."""
 GAIN_LIMITS = (0.6, 1.6)
 BRIGHT = 0.7
 """Quantile of the skin's colours that is made equal in all views: the lit side of a face, not its shadow."""
@@ -146,6 +149,30 @@ def build_side_views(identity: Identity, figure: Figure, scale: float) -> tuple[
     return tuple(sides)
 
 
+def with_lent_mouth(figure: Figure, identity: Identity) -> Figure:
+    """The primary view's figure; if its picture does not show the inside of the mouth, with that of the bound view that
+    shows most of it, as bright and as coloured as the primary view's skin."""
+    if figure.mouth.shown is not None:
+        return figure
+    look = looking(figure.facing)
+    near = [
+        view
+        for view in identity.views
+        if view is not identity.view
+        and degrees_between(looking(_pose(view, identity.neutral)[1]), look) < MOST_TURNED_MOUTH
+    ]
+    if not near:
+        return figure
+    view = max(near, key=lambda view: open_gap(view.points))
+    picture = view.image.permute(2, 0, 1).float() / 255
+    shown = shown_mouth(picture, view.points)
+    if shown is None:
+        return figure
+    wanted, present = _skin_colour(_picture(figure), figure.landmarks), _skin_colour(picture, view.points)
+    lit = replace(shown, picture=_gained(shown.picture, wanted, present))
+    return replace(figure, mouth=replace(figure.mouth, shown=lit))
+
+
 def mirrored(view: View) -> View:
     """The view as a mirror shows it, its points renamed: right is left."""
     width = view.image.shape[1]
@@ -234,30 +261,36 @@ def _pose(view: View, neutral: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
 
 def _harmonised(figure: Figure, own: Figure) -> torch.Tensor:
     """The source [4, H, W] of a view, its skin as bright and as coloured as the primary view's."""
-    wanted, present = _skin_colour(figure), _skin_colour(own)
+    wanted = _skin_colour(_picture(figure), figure.landmarks)
+    present = _skin_colour(_picture(own), own.landmarks)
+    return torch.cat([_gained(own.source[:3], wanted, present), own.source[3:]])
+
+
+def _gained(colour: torch.Tensor, wanted: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """Colours [3, h, w] with the gain that makes `present` [3] `wanted`; towards white it ends, nothing is burnt."""
     gain = ((wanted + 0.02) / (present + 0.02)).clamp(*GAIN_LIMITS)[:, None, None]
-    colour, cover = own.source[:3], own.source[3:]
-    # towards white the gain ends: highlights are not burnt
-    gained = torch.where(gain > 1, 1 - (1 - colour.clamp(0, 1)).pow(gain), colour * gain)
-    return torch.cat([gained, cover])
+    return torch.where(gain > 1, 1 - (1 - colour.clamp(0, 1)).pow(gain), colour * gain)
 
 
-def _skin_colour(figure: Figure) -> torch.Tensor:
-    """Colour of the well-lit skin: float32 [3]."""
-    picture = figure.source[:3] + (1 - figure.source[3:]) * figure.plate
-    colours = sample(picture, figure.landmarks[:468, :2])[:, _facing(figure) > FACING[1]]
+def _picture(figure: Figure) -> torch.Tensor:
+    return figure.source[:3] + (1 - figure.source[3:]) * figure.plate
+
+
+def _skin_colour(picture: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Colour of the well-lit skin of a picture [3, H, W] with a face [478, 3]: float32 [3]."""
+    colours = sample(picture, points[:468, :2])[:, _facing(points) > FACING[1]]
     return torch.quantile(colours, BRIGHT, dim=1) if colours.shape[1] else picture.mean((1, 2))
 
 
-def _facing(figure: Figure) -> torch.Tensor:
-    """Cosine towards the camera of the face's points in the view's own picture: float32 [468]."""
-    facing = vertex_facing(figure.landmarks[None, :468], figure.triangles[figure.layer == SKIN])[0]
+def _facing(points: torch.Tensor) -> torch.Tensor:
+    """Cosine towards the camera of a face's points [478, 3] px: float32 [468]."""
+    facing = vertex_facing(points[None, :468], regions.open_skin())[0]
     return facing * facing.mean().sign()
 
 
 def _better_seen(figure: Figure, other: Figure, neutral: torch.Tensor) -> torch.Tensor:
     """How much of each point of the face `figure` sees well and `other` sees badly: float32 [478]."""
-    wanted = _ease(_facing(figure), *FACING) * (1 - _ease(_facing(other), *GRAZING))
+    wanted = _ease(_facing(figure.landmarks), *FACING) * (1 - _ease(_facing(other.landmarks), *GRAZING))
     wanted *= _ease(angles(other.facing[None])[0, 0].abs(), *TURNED)
     near = torch.exp(-(torch.cdist(neutral[:468], neutral[:468]) / FILL_RADIUS_CM).square())
     return F.pad(near @ wanted / near.sum(1), (0, 10))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from ..geometry import face_regions as regions
+from . import face_regions as regions
 
 CONTROLS = (
     "jawOpen",
