@@ -57,7 +57,8 @@ def read_entries(file: BinaryIO, name: str, size: int, kind: str, maker: str) ->
 def files_of(file_format: str, folder: Path) -> list[Path]:
     """The files directly in a folder that say they are of this format, of whatever version. Reads heads, no more."""
     found = folder.glob(f"*{SUFFIX}") if folder.is_dir() else ()
-    return sorted(path for path in found if path.name[0] != "." and _format_of(path) == file_format)
+    mine = (path for path in found if path.name[0] != "." and _format_of(path) == file_format)
+    return sorted(mine, key=lambda path: path.stem.casefold())
 
 
 def _format_of(path: Path) -> str | None:

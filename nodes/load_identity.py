@@ -15,7 +15,7 @@ class LoadIdentity(io.ComfyNode):
             node_id="LoadIdentity",
             display_name="Load Identity",
             category=CATEGORY,
-            description="Takes a character that SaveIdentity kept. Its images are not needed and nothing is bound again.",
+            description="Takes a character that SaveIdentity kept. Its images are not needed any more.",
             **supported(io.Schema, search_aliases=["load character", "character library", "element binding"]),
             inputs=[
                 io.Combo.Input(

@@ -1,13 +1,18 @@
 """Identity binding: images of one character -> Identity, and identities as files."""
 
-from .bind import bind_identity, report_text
+from .bind import bind_identity
+from .card import draw_card
+from .from_video import pictures_of_video
+from .report import report_text
 from .store import FOLDER, identity_file, load_identity, save_identity, saved_identities
 
 __all__ = [
     "FOLDER",
     "bind_identity",
+    "draw_card",
     "identity_file",
     "load_identity",
+    "pictures_of_video",
     "report_text",
     "save_identity",
     "saved_identities",

@@ -9,10 +9,11 @@ import torch
 from ...models import bodies, faces, matte
 from .. import runtime
 from ..errors import IdentityError
-from ..geometry.pose import angles, canonical_face, head_pose
+from ..geometry.pose import canonical_face, head_pose, unpose
 from ..types import Identity, Progress, View
+from .calm import calmness
 from .checks import check_view, sharpness
-from .shape import head_space, with_common_depth
+from .coverage import view_angles
 
 LEAST_SIDE = 64
 MODEL_SIDE = 1920
@@ -133,10 +134,9 @@ def _feather(height: int, width: int, border: float, sides) -> torch.Tensor:
     return (y / border).clamp(0, 1)[:, None] * (x / border).clamp(0, 1)[None]
 
 
-def view_angles(view: View) -> torch.Tensor:
-    """Yaw, pitch, roll of the head in a view, degrees [3]."""
-    _, rotation, _ = head_pose(view.points[None], canonical_face())
-    return angles(rotation)[0]
+def _neutral(view: View) -> torch.Tensor:
+    """The character's face in head space, cm of the canonical face."""
+    return unpose(view.points[None], *head_pose(view.points[None], canonical_face()))[0]
 
 
 def _fitness(view: View) -> float:
@@ -159,23 +159,6 @@ def _hand_at_head(view: View) -> bool:
     return bool((near & (hands[:, 3] > 0.5)).any())
 
 
-def calmness(view: View) -> float:
-    """1 for a resting face, towards 0 for an open mouth, a broad smile, narrowed or averted eyes."""
-    points = head_space(view)[:, :2]
-    apart = (points[33] - points[263]).norm()
-    gap = (points[14] - points[13]).norm() / apart
-    width = (points[61] - points[291]).norm() / apart
-    smile = (points[[13, 14], 1].mean() - points[[61, 291], 1].mean()) / apart
-    averted = torch.stack(
-        [
-            (points[iris] - points[[outer, inner]].mean(0)).norm() / (points[outer] - points[inner]).norm()
-            for iris, outer, inner in ((468, 33, 133), (473, 263, 362))
-        ]
-    ).mean()
-    restless = 3 * gap + 2 * (width - 0.56).clamp_min(0) + 2 * smile.clamp_min(0) + 2 * (averted - 0.06).clamp_min(0)
-    return float(torch.exp(-2 * restless))
-
-
 def _report(views: list[View], primary: int, left_out: list[str]) -> dict:
     return {
         "primary": views[primary].name,
@@ -193,18 +176,3 @@ def _report(views: list[View], primary: int, left_out: list[str]) -> dict:
         if len(views) == 1
         else f"{views[primary].name} gives body and background; the head is drawn from the view that fits its angle",
     }
-
-
-def report_text(identity: Identity) -> str:
-    """The report of a binding as lines for people."""
-    report = identity.report
-    lines = []
-    for view in report["views"]:
-        yaw, pitch, roll = view["angles"]
-        mark = " (rendered)" if view["rendered"] else ""
-        lines.append(f"{view['name']}{mark}: yaw {yaw:+.0f}, pitch {pitch:+.0f}, roll {roll:+.0f} degrees")
-        lines += [f"  {line}" for line in view["checks"]]
-    lines += [f"{name}: left out, no face was found" for name in report["left_out"]]
-    if report["note"]:
-        lines.append(report["note"])
-    return "\n".join(lines)
