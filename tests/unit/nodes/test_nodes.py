@@ -193,8 +193,8 @@ def binding(engine):
         return [torch.zeros(4, 4, 3, dtype=torch.uint8)], ["x.mp4 at 1.00 s"]
 
     engine(
-        "identity", bind_identity=bind_identity, report_text=lambda identity: "good", pictures_of_video=pictures_of_video,
-        draw_card=lambda identity: torch.full((3, 2, 3), 51, dtype=torch.uint8),
+        "identity", bind_identity=bind_identity, pictures_of_video=pictures_of_video,
+        report_text=lambda identity: "good", draw_card=lambda identity: torch.full((3, 2, 3), 51, dtype=torch.uint8),
     )  # fmt: skip
     engine("media", open_clip=lambda path, start, duration: (str(path), start, duration))
     return bound
