@@ -18,6 +18,9 @@ def add_bind(commands) -> None:
     goes_to.add_argument("--name", help="the name to keep it under; an older one of this name is replaced")
     goes_to.add_argument("--output", type=Path, help="a .safetensors to write instead of a name")
     add_library(parser)
+    parser.add_argument(
+        "--recognition", type=Path, metavar="FILE", help="a face recognition network (.onnx) that compares the images"
+    )
     parser.add_argument("--report", type=Path, help="write the character card (.png, .jpg or .webp)")
     parser.set_defaults(run=_bind)
 
@@ -53,7 +56,14 @@ def _bind(options) -> int:
         if options.identities == IDENTITIES:
             IDENTITIES.mkdir(parents=True, exist_ok=True)
     with ProgressBars() as bars:
-        identity = enrol(options.character, output, video=options.video, card=options.report, progress=bars.update)
+        identity = enrol(
+            options.character,
+            output,
+            video=options.video,
+            card=options.report,
+            recognition=options.recognition,
+            progress=bars.update,
+        )
     print(report_text(identity))
     print(f"{output}: {len(identity.views)} views, {output.stat().st_size / 1e6:.1f} MB")
     return 0

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from . import files
+from . import recognition as networks
 from .support import CATEGORY, CharacterIdentity, NodeProgress, check_images, one_image, supported, to_uint8
 
 MORE_IMAGES = ("image_2", "image_3", "image_4", "image_5")
@@ -39,6 +40,15 @@ class BindIdentity(io.ComfyNode):
                     tooltip="A video of the character, of any length. Up to five frames are taken: a frontal, calm, "
                     "sharp one and those that add angles. Images of higher resolution look better.",
                 ),
+                io.Combo.Input(
+                    "recognition",
+                    options=networks.choices(),
+                    default=networks.AUTO,
+                    optional=True,
+                    tooltip="The network that compares the faces of several images, from models/insightface (such as "
+                    "w600k_r50.onnx). auto takes the best one there; without one only proportions are compared, a weak "
+                    "check. off keeps images of drawn characters that a network of photographs would leave out.",
+                ),
             ],
             outputs=[
                 CharacterIdentity.Output(display_name="identity", tooltip="The bound character."),
@@ -50,7 +60,7 @@ class BindIdentity(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images=None, video=None, **more) -> io.NodeOutput:
+    def execute(cls, images=None, video=None, recognition=networks.AUTO, **more) -> io.NodeOutput:
         from ..engine import identity, media
 
         progress = NodeProgress()
@@ -66,5 +76,6 @@ class BindIdentity(io.ComfyNode):
             clip = media.open_clip(path, start=start, duration=duration or None)
             views, places = identity.pictures_of_video(clip, progress=progress)
             pictures, names = pictures + views, names + places
-        bound = identity.bind_identity(pictures, names=names, progress=progress)
+        network = networks.load(recognition) if len(pictures) > 1 else None
+        bound = identity.bind_identity(pictures, names=names, progress=progress, recogniser=network)
         return io.NodeOutput(bound, identity.report_text(bound), one_image(identity.draw_card(bound)))

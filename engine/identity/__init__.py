@@ -3,6 +3,7 @@
 from .bind import bind_identity
 from .card import draw_card
 from .from_video import pictures_of_video
+from .likeness import load_recogniser
 from .report import report_text
 from .store import FOLDER, identity_file, load_identity, save_identity, saved_identities
 
@@ -12,6 +13,7 @@ __all__ = [
     "draw_card",
     "identity_file",
     "load_identity",
+    "load_recogniser",
     "pictures_of_video",
     "report_text",
     "save_identity",

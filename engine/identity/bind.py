@@ -11,9 +11,10 @@ from .. import runtime
 from ..errors import IdentityError
 from ..geometry.pose import canonical_face, head_pose, unpose
 from ..types import Identity, Progress, View
-from .calm import calmness
+from .calm import calmness, free_head
 from .checks import check_view, sharpness
 from .coverage import view_angles
+from .likeness import Recogniser, compare
 
 LEAST_SIDE = 64
 MODEL_SIDE = 1920
@@ -21,9 +22,13 @@ MODEL_SIDE = 1920
 
 
 def bind_identity(
-    images: list[torch.Tensor], names: list[str] | None = None, progress: Progress | None = None
+    images: list[torch.Tensor],
+    names: list[str] | None = None,
+    progress: Progress | None = None,
+    recogniser: Recogniser | None = None,
 ) -> Identity:
-    """images: uint8 [H, W, 3] each. The best view is rendered; the others are checked and kept.
+    """images: uint8 [H, W, 3] each. The best view is rendered; the others are checked and kept, those that show
+    somebody else are left out (see `likeness`; recogniser: a network that compares them).
 
     Raises IdentityError when there is no picture, one is tiny, or no picture shows a face.
     """
@@ -47,10 +52,12 @@ def bind_identity(
             f"No face was found in {which}; use a picture in which the character's face is visible, "
             "upright and at least 60 px high."
         )
-    primary = max(range(len(views)), key=lambda i: _fitness(views[i]))
-    views = with_common_depth(views, primary)
-    neutral = head_space(views[primary])
-    return Identity(tuple(views), primary, neutral, neutral, _report(views, primary, left_out))
+    fitness = [_fitness(view) for view in views]
+    same = compare(views, fitness, recogniser)
+    views, fitness = [views[i] for i in same.keep], [fitness[i] for i in same.keep]
+    primary = max(range(len(views)), key=lambda i: fitness[i])
+    report = _report(views, primary, left_out) | {"same_person": list(same.lines)}
+    return Identity(tuple(views), primary, _neutral(views[primary]), report)
 
 
 def _bind_view(image: torch.Tensor, name: str) -> View | None:
@@ -147,16 +154,6 @@ def _fitness(view: View) -> float:
     frontal = max(0.0, 1 - abs(yaw) / 60) * max(0.0, 1 - abs(pitch) / 60)
     sharp = min(1.0, sharpness(view) / 0.02 + 0.3)
     return frontal * min(size, 512) ** 0.5 * sharp * calmness(view) * (0.4 if view.covered else 1.0)
-
-
-def _hand_at_head(view: View) -> bool:
-    if view.body is None:
-        return False
-    face = view.points[:468, :2]
-    low, high = face.amin(0), face.amax(0)
-    hands = view.body[15:23]
-    near = (hands[:, :2] - (low + high) / 2).norm(dim=1) < 1.1 * (high - low).max()
-    return bool((near & (hands[:, 3] > 0.5)).any())
 
 
 def _report(views: list[View], primary: int, left_out: list[str]) -> dict:

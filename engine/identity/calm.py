@@ -1,4 +1,4 @@
-"""How calm a face is."""
+"""How calm a face is, and whether something is at the head."""
 
 from __future__ import annotations
 
@@ -23,3 +23,14 @@ def calmness(view: View) -> float:
     ).mean()
     restless = 3 * gap + 2 * (width - 0.56).clamp_min(0) + 2 * smile.clamp_min(0) + 2 * (averted - 0.06).clamp_min(0)
     return float(torch.exp(-2 * restless))
+
+
+def free_head(view: View) -> float:
+    """0.4 when a hand is at the head (it would move with it), else 1."""
+    if view.body is None:
+        return 1.0
+    face = view.points[:468, :2]
+    low, high = face.amin(0), face.amax(0)
+    hands = view.body[15:23]
+    near = (hands[:, :2] - (low + high) / 2).norm(dim=1) < 1.1 * (high - low).max()
+    return 0.4 if bool((near & (hands[:, 3] > 0.5)).any()) else 1.0

@@ -184,8 +184,8 @@ def binding(engine):
     """What reaches the engine of BindIdentity."""
     bound = {}
 
-    def bind_identity(images, names=None, progress=None):
-        bound.update(images=images, names=names)
+    def bind_identity(images, names=None, progress=None, recogniser=None):
+        bound.update(images=images, names=names, recogniser=recogniser)
         return "identity"
 
     def pictures_of_video(clip, progress=None):
@@ -194,7 +194,8 @@ def binding(engine):
 
     engine(
         "identity", bind_identity=bind_identity, pictures_of_video=pictures_of_video,
-        report_text=lambda identity: "good", draw_card=lambda identity: torch.full((3, 2, 3), 51, dtype=torch.uint8),
+        load_recogniser=lambda path: path, report_text=lambda identity: "good",
+        draw_card=lambda identity: torch.full((3, 2, 3), 51, dtype=torch.uint8),
     )  # fmt: skip
     engine("media", open_clip=lambda path, start, duration: (str(path), start, duration))
     return bound
@@ -216,6 +217,29 @@ def test_bind_takes_a_video_alone_or_with_images(nodes, binding):
     assert binding["names"] == ["x.mp4 at 1.00 s"] and binding["clip"] == ("/x.mp4", 2.0, 5.0)
     nodes.BindIdentity.execute(torch.zeros(1, 8, 6, 3), video=SimpleNamespace(get_stream_source=lambda: "/x.mp4"))
     assert binding["names"] == ["images", "x.mp4 at 1.00 s"] and binding["clip"] == ("/x.mp4", 0.0, None)
+
+
+def test_bind_finds_the_recognition_network_of_the_user(nodes, binding, comfy):
+    def recogniser(choice, count=2):
+        nodes.BindIdentity.execute(torch.zeros(count, 8, 6, 3), recognition=choice)
+        return binding["recogniser"]
+
+    assert recogniser("auto") is None
+    pack = comfy / "models" / "insightface" / "models" / "buffalo_l"
+    pack.mkdir(parents=True)
+    for name in ("det_10g.onnx", "w600k_r50.onnx", "genderage.onnx", "2d106det.onnx", "readme.txt"):
+        (pack / name).write_bytes(b"1")
+    (pack.parent / "my_faces.safetensors").write_bytes(b"1")
+    (choice,) = [one for one in nodes.BindIdentity.define_schema().inputs if one.id == "recognition"]
+    assert choice.default == "auto" and choice.rest["options"] == [
+        "auto", "off", "models/buffalo_l/w600k_r50.onnx", "models/my_faces.safetensors",
+    ]  # fmt: skip
+    assert recogniser("auto") == pack / "w600k_r50.onnx" and recogniser("off") is None
+    assert recogniser("models/my_faces.safetensors") == pack.parent / "my_faces.safetensors"
+    assert recogniser("auto", count=1) is None  # nothing to compare
+    for bad in ("../x.onnx", "/etc/x.onnx", "gone.onnx"):
+        with pytest.raises(MotionControlError, match="x.onnx|gone.onnx"):
+            recogniser(bad)
 
 
 def test_bind_keeps_the_order_of_its_old_inputs_and_outputs(nodes):
