@@ -9,12 +9,12 @@ import torch
 from ...models import bodies, faces, matte
 from .. import runtime
 from ..errors import IdentityError
-from ..geometry.pose import canonical_face, head_pose, unpose
 from ..types import Identity, Progress, View
-from .calm import calmness, free_head
+from .calm import calmness
 from .checks import check_view, sharpness
 from .coverage import view_angles
 from .likeness import Recogniser, compare
+from .shape import head_space, with_common_depth
 
 LEAST_SIDE = 64
 MODEL_SIDE = 1920
@@ -56,8 +56,10 @@ def bind_identity(
     same = compare(views, fitness, recogniser)
     views, fitness = [views[i] for i in same.keep], [fitness[i] for i in same.keep]
     primary = max(range(len(views)), key=lambda i: fitness[i])
+    views = with_common_depth(views, primary)
+    neutral = head_space(views[primary])
     report = _report(views, primary, left_out) | {"same_person": list(same.lines)}
-    return Identity(tuple(views), primary, _neutral(views[primary]), report)
+    return Identity(tuple(views), primary, neutral, neutral, report)
 
 
 def _bind_view(image: torch.Tensor, name: str) -> View | None:
@@ -76,7 +78,8 @@ def _bind_view(image: torch.Tensor, name: str) -> View | None:
     if body is not None:
         body[:, :3] /= scale
     view = View(name, image, points, _matte(image, points), body)
-    return replace(view, checks=check_view(view), covered=_hand_at_head(view))
+    view = replace(view, covered=_hand_at_head(view))
+    return replace(view, checks=check_view(view))
 
 
 def _working_copy(image: torch.Tensor) -> tuple[torch.Tensor, float]:
@@ -141,11 +144,6 @@ def _feather(height: int, width: int, border: float, sides) -> torch.Tensor:
     return (y / border).clamp(0, 1)[:, None] * (x / border).clamp(0, 1)[None]
 
 
-def _neutral(view: View) -> torch.Tensor:
-    """The character's face in head space, cm of the canonical face."""
-    return unpose(view.points[None], *head_pose(view.points[None], canonical_face()))[0]
-
-
 def _fitness(view: View) -> float:
     """Frontal, large, sharp and calm views make the best primary."""
     yaw, pitch, _ = view_angles(view).tolist()
@@ -154,6 +152,16 @@ def _fitness(view: View) -> float:
     frontal = max(0.0, 1 - abs(yaw) / 60) * max(0.0, 1 - abs(pitch) / 60)
     sharp = min(1.0, sharpness(view) / 0.02 + 0.3)
     return frontal * min(size, 512) ** 0.5 * sharp * calmness(view) * (0.4 if view.covered else 1.0)
+
+
+def _hand_at_head(view: View) -> bool:
+    if view.body is None:
+        return False
+    face = view.points[:468, :2]
+    low, high = face.amin(0), face.amax(0)
+    hands = view.body[15:23]
+    near = (hands[:, :2] - (low + high) / 2).norm(dim=1) < 1.1 * (high - low).max()
+    return bool((near & (hands[:, 3] > 0.5)).any())
 
 
 def _report(views: list[View], primary: int, left_out: list[str]) -> dict:

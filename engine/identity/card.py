@@ -47,7 +47,7 @@ def draw_card(identity: Identity) -> torch.Tensor:
     draw = ImageDraw.Draw(card)
     count = len(identity.views)
     draw.text((MARGIN, 22), "Character", INK, _font(28))
-    line = f"{count} image{'s' if count > 1 else ''}; rendered from {identity.view.name}"
+    line = f"{count} image{'s' if count > 1 else ''}; main image {identity.view.name}"
     draw.text((MARGIN, 58), _cut(line, 17, WIDTH - 2 * MARGIN), FAINT, _font(17))
     y = top
     for row in rows:
@@ -90,7 +90,7 @@ def _row(identity: Identity, number: int, found: Coverage) -> Image.Image:
     if rendered:
         left = x + _font(19).getlength(name) + 12
         draw.rounded_rectangle((left, 13, left + 84, 36), 11, fill=ACCENT)
-        draw.text((left + 10, 16), "rendered", PAPER, _font(15))
+        draw.text((left + 24, 16), "main", PAPER, _font(15))
     height_px, width_px = view.image.shape[:2]
     draw.text((x, 41), f"{_looks(yaw, pitch)}, {width_px} x {height_px} px", FAINT, _font(15))
     for index, (text, colour, first) in enumerate(lines):
@@ -157,7 +157,8 @@ def _map(identity: Identity, found: Coverage) -> Image.Image:
         draw.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=2 * fine)
         _label(draw, (x, y + r + 11 * fine), one.name, 13 * fine, colour)
     for one in DIRECTIONS:
-        if one in found.covered:
+        crowded = any(abs(one.yaw - yaw) < 12 and abs(one.pitch + 10 - pitch) < 9 for yaw, pitch in found.angles)
+        if one in found.covered and not crowded:
             _label(draw, (x_of(one.yaw), y_of(one.pitch) + 34 * fine), one.name, 13 * fine, INK)
     for text, place in (("looks left", (46, 14)), ("looks right", (MAP[0] - 48, 14)), ("looks up", (MAP[0] / 2, 14))):
         _label(draw, (place[0] * fine, place[1] * fine), text, 13 * fine, FAINT)

@@ -6,7 +6,6 @@ import torch
 
 from ..geometry.pose import angles, canonical_face, head_pose
 from ..types import Check, View
-from .calm import free_head
 
 
 def check_view(view: View) -> tuple[Check, ...]:
@@ -23,7 +22,10 @@ def check_view(view: View) -> tuple[Check, ...]:
     open_mouth = gap / max(float((view.points[61, :2] - view.points[291, :2]).norm()), 1.0)
     mouth = "mouth closed" if open_mouth <= 0.05 else f"mouth open by {open_mouth:.0%} of its width"
     checks = (
-        _check("size", side >= 512, f"{width}x{height}", "short side from 512 px", "a larger picture gives a sharper result"),
+        _check(
+            "size", side >= 512, f"{width}x{height}", "short side from 512 px",
+            "a larger picture gives a sharper result",
+        ),
         _check(
             "face size", face_height >= 160, f"{face_height:.0f} px", "160 px or more",
             "the face will be soft in close-ups", fails=face_height < 60,
@@ -41,9 +43,12 @@ def check_view(view: View) -> tuple[Check, ...]:
             "within 30 and 25 degrees", "turns away from this view are limited; a frontal picture carries more",
             fails=abs(yaw) > 60 or abs(pitch) > 50,
         ),
-        _check("neutral expression", open_mouth <= 0.15, mouth, "mouth closed", "closing an open mouth stretches the lips"),
+        _check(
+            "neutral expression", open_mouth <= 0.15, mouth, "mouth closed",
+            "closing an open mouth stretches the lips",
+        ),
     )  # fmt: skip
-    if free_head(view) < 1:
+    if view.covered:
         checks += (_check("head free", False, "a hand at the head", "nothing", "it moves with the head"),)
     return checks
 

@@ -101,6 +101,7 @@ def _check(identity: Identity) -> None:
     if not 1 <= len(identity.views) <= MOST_VIEWS or not 0 <= identity.primary < len(identity.views):
         raise ContentError(f"holds {len(identity.views)} images of which number {identity.primary} is rendered")
     _shaped("neutral", identity.neutral, (FACE_POINTS, 3), torch.float32)
+    _shaped("resting", identity.resting, (FACE_POINTS, 3), torch.float32)
     for number, view in enumerate(identity.views):
         height, width = view.image.shape[:2] if view.image.ndim == 3 else (0, 0)
         if not min(height, width):

@@ -123,7 +123,7 @@ def good(tmp_path_factory) -> bytes:
     image = torch.randint(0, 255, (70, 90, 3), generator=generator, dtype=torch.uint8)
     view = View("a", image, torch.rand(478, 3, generator=generator), torch.zeros(70, 90), torch.rand(33, 5))
     path = tmp_path_factory.mktemp("good") / "a.safetensors"
-    save_identity(Identity((view,), 0, torch.rand(478, 3), {}), path)
+    save_identity(Identity((view,), 0, torch.rand(478, 3), torch.rand(478, 3), {}), path)
     return path.read_bytes()
 
 
