@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..types import Identity, View
 from .coverage import DIRECTIONS, PITCH_REACH, YAW_REACH, Coverage, coverage
-from .report import VERDICTS, checks_of, notes, verdict
+from .likeness import DOUBT, LEFT_OUT
+from .report import ADVICE, VERDICTS, checks_of, notes, verdict
 
 WIDTH, MARGIN, GAP = 1280, 28, 18
 COLUMN = 640
@@ -84,13 +85,13 @@ def _row(identity: Identity, number: int, found: Coverage) -> Image.Image:
     draw.rectangle((0, 0, 5, height), fill=COLOURS[verdict(checks)])
     row.paste(_face(view, THUMB), (14, 14))
     rendered = number == identity.primary
-    room = width - x - 20 - (96 if rendered else 0)
+    room = width - x - 20 - (70 if rendered else 0)
     name = _cut(view.name, 19, room)
     draw.text((x, 13), name, INK, _font(19))
     if rendered:
         left = x + _font(19).getlength(name) + 12
-        draw.rounded_rectangle((left, 13, left + 84, 36), 11, fill=ACCENT)
-        draw.text((left + 24, 16), "main", PAPER, _font(15))
+        draw.rounded_rectangle((left, 13, left + 58, 36), 11, fill=ACCENT)
+        draw.text((left + 12, 16), "main", PAPER, _font(15))
     height_px, width_px = view.image.shape[:2]
     draw.text((x, 41), f"{_looks(yaw, pitch)}, {width_px} x {height_px} px", FAINT, _font(15))
     for index, (text, colour, first) in enumerate(lines):
@@ -111,9 +112,9 @@ def _side(identity: Identity, found: Coverage) -> Image.Image:
     """The map and the notes below it."""
     lines = []
     for note in notes(identity):
-        advice = note.startswith("advice: ")
-        text = note.removeprefix("advice: ")
-        lines += [(part, advice, first == 0) for first, part in enumerate(_wrapped(text, 15, MAP[0] - 40))]
+        colour = COLOURS["fail"] if LEFT_OUT in note else COLOURS["warn"] if DOUBT in note or ADVICE in note else None
+        parts = _wrapped(note.removeprefix(ADVICE), 15, MAP[0] - 40)
+        lines += [(part, colour, first == 0) for first, part in enumerate(parts)]
     size = (MAP[0], MAP[1] + 34 + 16 + 22 * len(lines) + 8)
     side = Image.new("RGB", size, PAPER)
     side.paste(_map(identity, found), (0, 0))
@@ -124,10 +125,10 @@ def _side(identity: Identity, found: Coverage) -> Image.Image:
         draw.text((x + 20, y), text, FAINT, _font(15))
         x += 40 + int(_font(15).getlength(text))
     y += 36
-    for text, advice, first in lines:
+    for text, colour, first in lines:
         if first:
-            draw.ellipse((2, y + 5, 11, y + 14), fill=COLOURS["warn"] if advice else LINE)
-        draw.text((22, y), text, INK if advice else FAINT, _font(15))
+            draw.ellipse((2, y + 5, 11, y + 14), fill=colour or LINE)
+        draw.text((22, y), text, INK if colour else FAINT, _font(15))
         y += 22
     return side
 

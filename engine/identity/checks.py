@@ -49,7 +49,7 @@ def check_view(view: View) -> tuple[Check, ...]:
         ),
     )  # fmt: skip
     if view.covered:
-        checks += (_check("head free", False, "a hand at the head", "nothing", "it moves with the head"),)
+        checks += (_check("head free", False, "a hand at the head", "a free head", "the hand moves with it"),)
     return checks
 
 

@@ -26,6 +26,9 @@ networks). With a MobileFaceNet 99 % of pairs of two people were below 0.28, 99 
 UNLIKE, APART = 2.6, 4.0
 """Distance of proportions, see `proportions`."""
 
+LEFT_OUT, DOUBT = "left out", "may not be"
+"""Words of the report that the card colours."""
+
 _RATIOS: tuple[tuple[tuple[int, ...], tuple[int, ...], str, float], ...] = (
     ((33,), (263,), "xyz", 0.008),  # outer corners of the eyes
     ((133,), (362,), "xyz", 0.021),  # inner corners
@@ -106,7 +109,7 @@ def compare(views: list[View], fitness: list[float], recogniser: Recogniser | No
             measured = f"face proportions differ by {float(far[number, others].min()):.1f}; up to {UNLIKE:g} is usual"
         else:
             measured = f"similarity {float(near[number, others].max()):.2f}; {SAME:g} or more is one person"
-        said = "may not be" if number in keep else "left out, it is not"
+        said = DOUBT if number in keep else f"{LEFT_OUT}, it is not"
         lines.append(f"{view.name}: {said} the person in {_names(views, others)} ({measured})")
     return Likeness(tuple(keep), (*lines, _summary(recogniser, bool(lines), len(keep))))
 

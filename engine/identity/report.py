@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from ..types import Check, Identity
 from .coverage import Coverage, coverage, view_angles
+from .likeness import LEFT_OUT
 
 VERDICTS = ("pass", "warn", "fail")
+ADVICE = "advice: "
 OF_THE_RENDERED = ("facing", "neutral expression")
 
 
@@ -41,7 +43,7 @@ def report_text(identity: Identity) -> str:
 def notes(identity: Identity) -> list[str]:
     """What concerns the images together: who was left out and why, whether they agree, angles, advice."""
     report = identity.report
-    lines = [f"{name}: left out, no face was found" for name in report.get("left_out", [])]
+    lines = [f"{name}: {LEFT_OUT}, no face was found" for name in report.get("left_out", [])]
     lines += report.get("same_person", [])
     lines += coverage_lines(coverage(identity))
     if report.get("note"):
@@ -56,7 +58,7 @@ def coverage_lines(found: Coverage) -> list[str]:
         f"angles covered: {covered}" + (f"; not covered: {missing}" if missing else ""),
         f"the head can turn from {_side(found.left)} to {_side(found.right)} with what the images show",
     ]
-    return lines + [f"advice: add {wish}" for wish in found.advice]
+    return lines + [f"{ADVICE}add {wish}" for wish in found.advice]
 
 
 def _side(yaw: float) -> str:
