@@ -25,7 +25,7 @@ from ..tensor_file import (
     write_whole,
 )  # fmt: skip
 from ..types import BODY_JOINTS, FACE_POINTS, Identity
-from .content import ContentError, pack, unpack
+from .content import MOST_BYTES, ContentError, pack, unpack
 
 FORMAT, FOLDER = IDENTITY, IDENTITIES
 VERSION = 1
@@ -74,13 +74,16 @@ def load_identity(path: str | Path) -> Identity:
     try:
         with open(path, "rb") as file:
             size = path.stat().st_size
+            if size > MOST_BYTES:
+                raise MediaError(f"{path.name} has {size / 2**30:.1f} GB and is no identity; choose a file of {MAKER}.")
             entries, _ = read_entries(file, path.name, size, KIND, MAKER)
             facts = check_facts(entries, path.name, FORMAT, VERSION, KIND, MAKER)
             file.seek(0)
             data = file.read(size)
     except OSError as error:
         raise MediaError(f"{path} cannot be read ({error.strerror}); choose another file.") from error
-    content = read_json(facts.get("content") or "", path.name, "content", dict, MAKER)
+    written = facts.get("content")
+    content = read_json(written if isinstance(written, str) else "", path.name, "content", dict, MAKER)
     try:
         arrays = {name: value.numpy().tobytes() for name, value in load(data).items() if value.dtype == torch.uint8}
     except Exception as error:  # the library has its own error class, and others for what it cannot convert

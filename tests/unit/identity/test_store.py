@@ -157,7 +157,19 @@ def floats(*values) -> bytes:
     return torch.tensor(values).numpy().tobytes()
 
 
+def with_facts(data: bytes, **facts) -> bytes:
+    """The file with facts of any kind, whatever the library thinks of them."""
+    length = int.from_bytes(data[:8], "little")
+    head = json.loads(data[8 : 8 + length])
+    head["__metadata__"] |= facts
+    text = json.dumps(head).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
 HOSTILE = {
+    "content is a number": lambda good: with_facts(good, content=3),
+    "content is no text": lambda good: with_facts(good, content={"": "Identity"}),
+    "format is a list": lambda good: with_facts(good, format=[1]),
     "empty": lambda good: b"",
     "short": lambda good: good[:5],
     "head larger than the file": lambda good: (2**62).to_bytes(8, "little") + good[8:],
@@ -216,6 +228,13 @@ def test_a_newer_version_says_to_update(good, tmp_path):
 def test_memory_is_not_spent_on_a_promise(good, tmp_path):
     (tmp_path / "a.safetensors").write_bytes(rewritten(good, change=entry_of("matte", shape=[2**15, 2**15])))
     with pytest.raises(MediaError, match=r"4\.0 GB where 2"):
+        load_identity(tmp_path / "a.safetensors")
+
+
+def test_a_file_too_large_to_be_one_is_not_read(tmp_path):
+    with open(tmp_path / "a.safetensors", "wb") as file:
+        file.truncate(3 * 2**30)  # a hole: no bytes on the disk
+    with pytest.raises(MediaError, match=r"3\.0 GB and is no identity"):
         load_identity(tmp_path / "a.safetensors")
 
 
