@@ -1,4 +1,4 @@
-"""The command line: python -m motion_control animate | capture | inspect | demo | bench."""
+"""The command line: python -m motion_control animate | bind | capture | inspect | demo | bench."""
 
 from .main import main
 

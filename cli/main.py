@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ..engine.errors import MediaError, MotionControlError
+from .bind import add_bind, add_library, find_identity
 from .capture import add_capture
 
 
@@ -26,13 +27,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="motion_control", description="A character performs the motion of a video.")
-    commands = parser.add_subparsers(required=True, metavar="animate | capture | inspect | demo | bench")
+    commands = parser.add_subparsers(required=True, metavar="animate | bind | capture | inspect | demo | bench")
     animate = commands.add_parser("animate", help="play a motion reference on a character")
-    _add_sources(animate, character_required=True)
+    _add_sources(animate)
+    animate.add_argument("--identity", help="instead of --character: the name of a bound one, or its .safetensors file")
+    add_library(animate)
     animate.add_argument("--track", type=Path, help="a captured track to play; --motion then only gives the sound")
     animate.add_argument("--output", type=Path, required=True, help="the .mp4 to write")
     _add_settings(animate)
     animate.set_defaults(run=_animate)
+    add_bind(commands)
     add_capture(commands)
     inspect = commands.add_parser("inspect", help="check a motion reference or a character image")
     chosen = inspect.add_mutually_exclusive_group(required=True)
@@ -42,11 +46,11 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--duration", type=float, default=5.0, help="seconds of the best segment to look for")
     inspect.set_defaults(run=_inspect)
     demo = commands.add_parser("demo", help="a built-in sample, or your own files, into output/")
-    _add_sources(demo, character_required=False)
+    _add_sources(demo)
     demo.add_argument("--output", type=Path, default=Path("output/demo.mp4"))
     demo.add_argument("--sample-only", type=Path, metavar="FOLDER", help="only write the sample's files into FOLDER")
     _add_settings(demo)
-    demo.set_defaults(run=_demo, track=None)
+    demo.set_defaults(run=_demo, track=None, identity=None)
     bench = commands.add_parser("bench", help="how long the stages take on this machine")
     measured = bench.add_subparsers(required=True, metavar="capture")
     capture = measured.add_parser("capture", help="decoding and every network, per frame")
@@ -55,12 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_sources(parser, character_required: bool) -> None:
+def _add_sources(parser) -> None:
     parser.add_argument("--motion", type=Path, help="the motion reference video")
-    parser.add_argument(
-        "--character", type=Path, action="append", required=character_required,
-        help="an image of the character; may be repeated",
-    )  # fmt: skip
+    parser.add_argument("--character", type=Path, action="append", help="an image of the character; may be repeated")
 
 
 def _add_settings(parser) -> None:
@@ -114,10 +115,11 @@ def _animate(options) -> int:
     with ProgressBars() as bars:
         report = animate(
             options.motion,
-            options.character,
+            options.character or [],
             options.output,
             settings,
             track=options.track,
+            identity=find_identity(options.identity, options.identities) if options.identity else None,
             background=options.background,
             start=options.start,
             duration=options.duration,

@@ -12,7 +12,7 @@ import torch
 from . import exchange, media
 from .capture import Subject, best_segment, cut_track, draw_skeleton, extract_track, measure_track
 from .errors import MediaError, SettingError
-from .identity import bind_identity, report_text
+from .identity import bind_identity, load_identity, report_text
 from .pipeline import prefetch
 from .render import check_settings, plan, render_frames
 from .restore import restore_faces
@@ -30,6 +30,7 @@ def animate(
     settings: RenderSettings,
     *,
     track: Path | None = None,
+    identity: Path | None = None,
     background: Path | None = None,
     start: float = 0,
     duration: float | None = None,
@@ -45,6 +46,7 @@ def animate(
 
     subject: who of several people performs.
     track: a saved track that is played instead of capturing `motion`, which then gives the sound only, or is None.
+    identity: a saved identity that plays instead of `characters`, which are then empty.
     Raises MotionControlError with one sentence for bad input.
     """
     began = time.perf_counter()
@@ -60,26 +62,34 @@ def animate(
         raise SettingError(f"segment auto needs a duration in seconds and it is {duration}; give one, such as 5.")
     if segment == "auto" and track:
         raise SettingError("segment auto looks for the best part of a video and a track is played whole; use first.")
+    if bool(characters) == bool(identity):
+        raise SettingError(
+            "an image of the character and a saved identity are given; choose one."
+            if identity
+            else "neither an image of the character nor a saved identity is given; add --character or --identity."
+        )
     _check_source(motion, track, start, duration)
     clip = media.open_clip(motion, start, duration if segment == "first" else None) if motion else None
     taken = exchange.load_track(track) if track else None
+    bound = load_identity(identity) if identity else None
     images = [media.read_image(path) for path in characters]
     plate = media.read_image(background) if background else None
     clock = _Clock()
-    identity = bind_identity(images, [path.name for path in characters], progress=_stage(progress, "character"))
-    clock.lap("character")
+    if bound is None:
+        bound = bind_identity(images, [path.name for path in characters], progress=_stage(progress, "character"))
+        clock.lap("character")
     chosen = None
     if taken is None:
         taken = extract_track(clip, subject=subject, progress=_stage(progress, "capture"))
         if segment == "auto":
             clip, taken, chosen = _best_part(clip, taken, duration)
         clock.lap("capture")
-    render = plan(taken, identity, settings)
+    render = plan(taken, bound, settings)
     frames: Iterator[torch.Tensor] = prefetch(
         render_frames(render, background=plate, progress=_stage(progress, "render"))
     )
     if restore:
-        frames = restore_faces(frames, identity, restore, total=render.frame_count)
+        frames = restore_faces(frames, bound, restore, total=render.frame_count)
     keep = set(media.moments(render.frame_count))
     shown, written = [], 0
     with media.VideoWriter(output, render.width, render.height, taken.frame_rate, audio=clip) as writer:
@@ -106,7 +116,7 @@ def animate(
         "cuts": list(taken.cuts),
         "others": taken.report.get("others", []),
         "reference": taken.report.get("checks", []),
-        "character": report_text(identity).splitlines(),
+        "character": report_text(bound).splitlines(),
     }
 
 

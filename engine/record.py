@@ -34,7 +34,7 @@ def record(
 
     Raises MotionControlError with one sentence for bad input.
     """
-    output = exchange.check_track_target(output)
+    output = exchange.check_target(output)
     if skeleton:
         skeleton = media.check_target(skeleton)
     if keypoints and (keypoints.suffix.lower() != ".json" or not keypoints.parent.is_dir() or keypoints.is_dir()):

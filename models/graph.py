@@ -146,6 +146,20 @@ class GraphNetwork(nn.Module):
         name = entry["factor"]
         return lambda x: x * getattr(self, name).to(x.dtype)
 
+    def _affine(self, entry: dict[str, Any], operations: Any) -> Step:
+        """x * factor + offset, both [C] or [1]: a batch normalisation at rest."""
+        names = entry["factor"], entry["offset"]
+
+        def run(x: Tensor) -> Tensor:
+            factor, offset = (getattr(self, name).to(x.dtype).view(1, -1, *[1] * (x.ndim - 2)) for name in names)
+            return torch.addcmul(offset, x, factor)
+
+        return run
+
+    def _flatten(self, entry: dict[str, Any], operations: Any) -> Step:
+        """[B, C, H, W] -> [B, C * H * W], channels outermost."""
+        return lambda x: x.flatten(1)
+
     def _max_pool(self, entry: dict[str, Any], operations: Any) -> Step:
         kernel, stride = entry["kernel"], entry["stride"]
         return lambda x: functional.max_pool2d(x, kernel, stride)

@@ -53,10 +53,24 @@ def load(name: str) -> tuple[nn.Module, torch.device, torch.dtype]:
     with _lock:
         if name not in _built:
             _built[name] = build(WEIGHTS / f"{name}.safetensors", _operations)
-        module = _built[name]
-        if _placement is None:
-            return module, torch.device("cpu"), torch.float32
-        return _placement(module, name)
+        return _placed(_built[name], name)
+
+
+def place(module: nn.Module, name: str) -> tuple[nn.Module, torch.device, torch.dtype]:
+    """A network that is not the pack's own, ready to run, with the device and dtype of its input."""
+    with _lock:
+        return _placed(module, name)
+
+
+def _placed(module: nn.Module, name: str) -> tuple[nn.Module, torch.device, torch.dtype]:
+    if _placement is None:
+        return module, torch.device("cpu"), torch.float32
+    return _placement(module, name)
+
+
+def operations() -> Any:
+    """The namespace of layers that networks are built from."""
+    return _operations
 
 
 def build(path: Path, operations: Any = nn) -> GraphNetwork:

@@ -51,7 +51,7 @@ class MotionSampler(io.ComfyNode):
             **supported(io.Schema, search_aliases=["motion transfer", "animate portrait", "retarget"]),
             inputs=[
                 MotionTrack.Input("track", tooltip="The performance, from ExtractPose."),
-                CharacterIdentity.Input("identity", tooltip="The character, from BindIdentity."),
+                CharacterIdentity.Input("identity", tooltip="The character, from BindIdentity or LoadIdentity."),
                 io.String.Input(
                     "prompt",
                     default="",

@@ -127,6 +127,11 @@ def to_image(frames: Iterable[torch.Tensor], count: int, height: int, width: int
     return images
 
 
+def one_image(picture: torch.Tensor) -> torch.Tensor:
+    """A uint8 [H, W, 3] picture as an IMAGE of one."""
+    return picture[None].float() / 255
+
+
 def report_lines(report: dict) -> str:
     """The report of a track or a plan as text: a line for each fact and each verdict."""
     lines = []

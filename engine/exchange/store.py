@@ -10,39 +10,27 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from pathlib import Path
 
 import torch
 
 from ..errors import MediaError
+from ..tensor_file import check_target, write_whole
 from ..types import MotionTrack
 from . import track_file
 
-SUFFIX = ".safetensors"
 MAX_VALUE = 1e6
 """px (or any unit): no coordinate of a picture is larger, and squares stay far from the end of float32."""
+
 _STEPS = 32767
 _SHARES = ("face_confidence", "hand_confidence", "face_visibility")
-
-
-def check_track_target(path: str | Path) -> Path:
-    """The path that a track can be written to; raises MediaError with one sentence otherwise."""
-    path = Path(path)
-    if path.suffix.lower() != SUFFIX:
-        raise MediaError(f"{path.name} has the ending '{path.suffix}'; choose {SUFFIX}.")
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder; give the name of a file in it.")
-    if not path.parent.is_dir():
-        raise MediaError(f"the output folder {path.parent} does not exist; create it or choose another.")
-    return path
 
 
 def save_track(track: MotionTrack, path: str | Path) -> None:
     """Writes the track; the file appears under its name only when it is whole. Raises MediaError."""
     from safetensors.torch import save
 
-    path = check_track_target(path)
+    path = check_target(path)
     plain = [name for name in track_file.TENSORS if hasattr(track, name)]
     tensors = {name: getattr(track, name).detach().cpu() for name in plain}
     tensors |= _packed(track.face_points.detach().cpu(), _posed(tensors))
@@ -52,14 +40,7 @@ def save_track(track: MotionTrack, path: str | Path) -> None:
     }
     _check_values(tensors, "the track")
     data = save({name: value.contiguous() for name, value in tensors.items()}, _facts(track))
-    part = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as error:
-        raise MediaError(f"{path} cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, data)
 
 
 def load_track(path: str | Path) -> MotionTrack:

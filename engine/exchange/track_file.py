@@ -6,19 +6,19 @@ a single value is read, so that a file of a few bytes cannot ask for gigabytes.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO
 
 from ..errors import MediaError
+from ..tensor_file import check_facts, read_entries, read_json
+from ..tensor_file import shortened as _short
 from ..types import BODY_JOINTS, FACE_PARTS, FACE_POINTS, HAND_JOINTS
 
 FORMAT = "motion_control.motion_track"
 VERSION = 1
-MAX_HEAD = 4 * 2**20
-"""Bytes. The head holds the report too; a usual one has 5 kB."""
+KIND, MAKER = "motion track", "SaveMotionTrack"
 MAX_FRAMES = 1_000_000
 MAX_SIDE = 32_768
 MAX_EXPRESSIONS = 256
@@ -71,24 +71,13 @@ def read_head(file: BinaryIO, name: str, size: int) -> Head:
 
     Raises MediaError with one sentence for anything that is not a motion track of a version this pack knows.
     """
-    length = int.from_bytes(file.read(8), "little") if size >= 8 else 0
-    if not 0 < length <= min(MAX_HEAD, size - 8):
-        raise MediaError(f"{name} is no motion track (its head has {length} bytes); choose a file of SaveMotionTrack.")
-    entries = _json(file.read(length), name, "head", dict)
-    facts = entries.pop("__metadata__", None)
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise MediaError(f"{name} is a .safetensors file but no motion track; choose a file of SaveMotionTrack.")
-    version = facts.get("version")
-    if version != str(VERSION):
-        raise MediaError(
-            f"{name} is a motion track of version {_short(version)} and this pack reads version {VERSION}; update the "
-            "pack, or capture the clip again."
-        )
+    entries, size = read_entries(file, name, size, KIND, MAKER)
+    facts = check_facts(entries, name, FORMAT, VERSION, KIND, MAKER)
     missing = [fact for fact in _FACTS if not isinstance(facts.get(fact), str)]
     if missing:
         raise MediaError(f"{name} lacks the fact {missing[0]} of a motion track; capture the clip again.")
     names = _names(facts["expression_names"], name)
-    count = _check_tensors(entries, len(names), size - 8 - length, name)
+    count = _check_tensors(entries, len(names), size, name)
     return Head(
         count=count,
         frame_rate=_rate(facts["frame_rate"], name),
@@ -97,8 +86,8 @@ def read_head(file: BinaryIO, name: str, size: int) -> Head:
         anchor=_integer(facts["anchor"], 0, count - 1, "anchor", name),
         cuts=_cuts(facts["cuts"], count, name),
         expression_names=names,
-        report=_json(facts["report"], name, "report", dict),
-        size=size - 8 - length,
+        report=read_json(facts["report"], name, "report", dict, MAKER),
+        size=size,
     )
 
 
@@ -151,7 +140,7 @@ def _integer(text: str, low: int, high: int, fact: str, name: str) -> int:
 
 
 def _cuts(text: str, count: int, name: str) -> tuple[int, ...]:
-    cuts = _json(text, name, "list of cuts", list)
+    cuts = read_json(text, name, "list of cuts", list, MAKER)
     sane = all(type(cut) is int and 0 < cut < count for cut in cuts) and cuts == sorted(set(cuts))
     if not sane:
         raise MediaError(f"{name} has cuts that are no rising frame numbers below {count}; capture it again.")
@@ -159,23 +148,8 @@ def _cuts(text: str, count: int, name: str) -> tuple[int, ...]:
 
 
 def _names(text: str, name: str) -> tuple[str, ...]:
-    names = _json(text, name, "list of expressions", list)
+    names = read_json(text, name, "list of expressions", list, MAKER)
     sane = all(isinstance(one, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", one) for one in names)
     if not sane or len(set(names)) != len(names) or len(names) > MAX_EXPRESSIONS:
         raise MediaError(f"{name} has expression names that are no set of words; capture it again.")
     return tuple(names)
-
-
-def _json(text: str | bytes, name: str, what: str, kind: type):
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, kind):
-        raise MediaError(f"{name} has a {what} that cannot be read; choose a file of SaveMotionTrack.")
-    return value
-
-
-def _short(value) -> str:
-    text = str(value)
-    return f"'{text[:24]}...'" if len(text) > 24 else f"'{text}'"

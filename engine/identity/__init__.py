@@ -1,5 +1,21 @@
-"""Identity binding: images of one character -> Identity."""
+"""Identity binding: images of one character -> Identity, and identities as files."""
 
-from .bind import bind_identity, report_text
+from .bind import bind_identity
+from .card import draw_card
+from .from_video import pictures_of_video
+from .likeness import load_recogniser
+from .report import report_text
+from .store import FOLDER, identity_file, load_identity, save_identity, saved_identities
 
-__all__ = ["bind_identity", "report_text"]
+__all__ = [
+    "FOLDER",
+    "bind_identity",
+    "draw_card",
+    "identity_file",
+    "load_identity",
+    "load_recogniser",
+    "pictures_of_video",
+    "report_text",
+    "save_identity",
+    "saved_identities",
+]

@@ -9,9 +9,11 @@ import torch
 from ...models import bodies, faces, matte
 from .. import runtime
 from ..errors import IdentityError
-from ..geometry.pose import angles, canonical_face, head_pose
 from ..types import Identity, Progress, View
+from .calm import calmness
 from .checks import check_view, sharpness
+from .coverage import view_angles
+from .likeness import Recogniser, compare
 from .resting import resting_shape
 from .shape import head_space, with_common_depth
 
@@ -21,9 +23,13 @@ MODEL_SIDE = 1920
 
 
 def bind_identity(
-    images: list[torch.Tensor], names: list[str] | None = None, progress: Progress | None = None
+    images: list[torch.Tensor],
+    names: list[str] | None = None,
+    progress: Progress | None = None,
+    recogniser: Recogniser | None = None,
 ) -> Identity:
-    """images: uint8 [H, W, 3] each. The best view is rendered; the others are checked and kept.
+    """images: uint8 [H, W, 3] each. The best view is rendered; the others are checked and kept, those that show
+    somebody else are left out (see `likeness`; recogniser: a network that compares them).
 
     Raises IdentityError when there is no picture, one is tiny, or no picture shows a face.
     """
@@ -47,10 +53,14 @@ def bind_identity(
             f"No face was found in {which}; use a picture in which the character's face is visible, "
             "upright and at least 60 px high."
         )
-    primary = max(range(len(views)), key=lambda i: _fitness(views[i]))
+    fitness = [_fitness(view) for view in views]
+    same = compare(views, fitness, recogniser)
+    views, fitness = [views[i] for i in same.keep], [fitness[i] for i in same.keep]
+    primary = max(range(len(views)), key=lambda i: fitness[i])
     views = with_common_depth(views, primary)
     neutral = head_space(views[primary])
-    return Identity(tuple(views), primary, neutral, resting_shape(neutral), _report(views, primary, left_out))
+    report = _report(views, primary, left_out) | {"same_person": list(same.lines)}
+    return Identity(tuple(views), primary, neutral, resting_shape(neutral), report)
 
 
 def _bind_view(image: torch.Tensor, name: str) -> View | None:
@@ -69,7 +79,8 @@ def _bind_view(image: torch.Tensor, name: str) -> View | None:
     if body is not None:
         body[:, :3] /= scale
     view = View(name, image, points, _matte(image, points), body)
-    return replace(view, checks=check_view(view), covered=_hand_at_head(view))
+    view = replace(view, covered=_hand_at_head(view))
+    return replace(view, checks=check_view(view))
 
 
 def _working_copy(image: torch.Tensor) -> tuple[torch.Tensor, float]:
@@ -134,12 +145,6 @@ def _feather(height: int, width: int, border: float, sides) -> torch.Tensor:
     return (y / border).clamp(0, 1)[:, None] * (x / border).clamp(0, 1)[None]
 
 
-def view_angles(view: View) -> torch.Tensor:
-    """Yaw, pitch, roll of the head in a view, degrees [3]."""
-    _, rotation, _ = head_pose(view.points[None], canonical_face())
-    return angles(rotation)[0]
-
-
 def _fitness(view: View) -> float:
     """Frontal, large, sharp and calm views make the best primary."""
     yaw, pitch, _ = view_angles(view).tolist()
@@ -160,23 +165,6 @@ def _hand_at_head(view: View) -> bool:
     return bool((near & (hands[:, 3] > 0.5)).any())
 
 
-def calmness(view: View) -> float:
-    """1 for a resting face, towards 0 for an open mouth, a broad smile, narrowed or averted eyes."""
-    points = head_space(view)[:, :2]
-    apart = (points[33] - points[263]).norm()
-    gap = (points[14] - points[13]).norm() / apart
-    width = (points[61] - points[291]).norm() / apart
-    smile = (points[[13, 14], 1].mean() - points[[61, 291], 1].mean()) / apart
-    averted = torch.stack(
-        [
-            (points[iris] - points[[outer, inner]].mean(0)).norm() / (points[outer] - points[inner]).norm()
-            for iris, outer, inner in ((468, 33, 133), (473, 263, 362))
-        ]
-    ).mean()
-    restless = 3 * gap + 2 * (width - 0.56).clamp_min(0) + 2 * smile.clamp_min(0) + 2 * (averted - 0.06).clamp_min(0)
-    return float(torch.exp(-2 * restless))
-
-
 def _report(views: list[View], primary: int, left_out: list[str]) -> dict:
     return {
         "primary": views[primary].name,
@@ -194,18 +182,3 @@ def _report(views: list[View], primary: int, left_out: list[str]) -> dict:
         if len(views) == 1
         else f"{views[primary].name} gives body and background; the head is drawn from the view that fits its angle",
     }
-
-
-def report_text(identity: Identity) -> str:
-    """The report of a binding as lines for people."""
-    report = identity.report
-    lines = []
-    for view in report["views"]:
-        yaw, pitch, roll = view["angles"]
-        mark = " (rendered)" if view["rendered"] else ""
-        lines.append(f"{view['name']}{mark}: yaw {yaw:+.0f}, pitch {pitch:+.0f}, roll {roll:+.0f} degrees")
-        lines += [f"  {line}" for line in view["checks"]]
-    lines += [f"{name}: left out, no face was found" for name in report["left_out"]]
-    if report["note"]:
-        lines.append(report["note"])
-    return "\n".join(lines)

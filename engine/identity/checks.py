@@ -9,7 +9,7 @@ from ..types import Check, View
 
 
 def check_view(view: View) -> tuple[Check, ...]:
-    """Size, face size, sharpness, exposure, angle and expression of one character image."""
+    """Size, face size, sharpness, exposure, angle and expression of one character image, and hands at the head."""
     height, width = view.image.shape[:2]
     side = min(width, height)
     face = view.points[:468, :2]
@@ -20,50 +20,42 @@ def check_view(view: View) -> tuple[Check, ...]:
     sharp = sharpness(view)
     gap = float((view.points[14, :2] - view.points[13, :2]).norm())
     open_mouth = gap / max(float((view.points[61, :2] - view.points[291, :2]).norm()), 1.0)
-    return (
+    mouth = "mouth closed" if open_mouth <= 0.05 else f"mouth open by {open_mouth:.0%} of its width"
+    checks = (
         _check(
-            "size",
-            side >= 512,
-            f"{width}x{height}",
-            "short side from 512 px",
+            "size", side >= 512, f"{width}x{height}", "short side from 512 px",
             "a larger picture gives a sharper result",
         ),
         _check(
-            "face size",
-            face_height >= 160,
-            f"{face_height:.0f} px",
-            "160 px or more",
-            "the face will be soft in close-ups",
+            "face size", face_height >= 160, f"{face_height:.0f} px", "160 px or more",
+            "the face will be soft in close-ups", fails=face_height < 60,
         ),
         _check(
-            "sharpness",
-            sharp >= 0.006,
-            f"{sharp:.3f}",
-            "0.006 or more",
-            "the picture is blurred; the result will be too",
+            "sharpness", sharp >= 0.006, f"{sharp:.3f}", "0.006 or more",
+            "the picture is blurred; the result will be too", fails=sharp < 0.003,
         ),
         _check(
-            "exposure", 0.15 <= light <= 0.9, f"{light:.2f}", "0.15 to 0.90", "use a picture with an evenly lit face"
+            "exposure", 0.15 <= light <= 0.9, f"{light:.2f}", "0.15 to 0.90",
+            "use a picture with an evenly lit face", fails=not 0.05 <= light <= 0.97,
         ),
         _check(
-            "facing",
-            abs(yaw) <= 30 and abs(pitch) <= 25,
-            f"yaw {yaw:+.0f}, pitch {pitch:+.0f} degrees",
-            "within 30 and 25 degrees",
-            "turns away from this view are limited; a frontal picture carries more",
+            "facing", abs(yaw) <= 30 and abs(pitch) <= 25, f"yaw {yaw:+.0f}, pitch {pitch:+.0f} degrees",
+            "within 30 and 25 degrees", "turns away from this view are limited; a frontal picture carries more",
+            fails=abs(yaw) > 60 or abs(pitch) > 50,
         ),
         _check(
-            "neutral expression",
-            open_mouth <= 0.15,
-            "mouth closed" if open_mouth <= 0.05 else f"mouth open by {open_mouth:.0%} of its width",
-            "mouth closed",
+            "neutral expression", open_mouth <= 0.15, mouth, "mouth closed",
             "closing an open mouth stretches the lips",
         ),
-    )
+    )  # fmt: skip
+    if view.covered:
+        checks += (_check("head free", False, "a hand at the head", "a free head", "the hand moves with it"),)
+    return checks
 
 
-def _check(name, good, measured, wanted, advice) -> Check:
-    return Check(name, "pass" if good else "warn", measured, wanted, advice)
+def _check(name, good, measured, wanted, advice, fails=False) -> Check:
+    """fails: so far off that the picture is hardly of use."""
+    return Check(name, "pass" if good else "fail" if fails else "warn", measured, wanted, advice)
 
 
 def _face_crop(view: View) -> torch.Tensor:

@@ -8,11 +8,13 @@ from .clip import open_clip
 from .decode import iterate, scaled_size
 from .images import read_image
 from .sheet import moments, write_contact_sheet
+from .still import check_picture_target, write_image
 from .writer import CONTAINERS, VideoWriter, check_target
 
 __all__ = [
     "CONTAINERS",
     "VideoWriter",
+    "check_picture_target",
     "check_target",
     "iterate",
     "moments",
@@ -21,4 +23,5 @@ __all__ = [
     "read_image",
     "scaled_size",
     "write_contact_sheet",
+    "write_image",
 ]

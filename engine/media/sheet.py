@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import torch
 from PIL import Image
 
 from ..errors import MediaError
+from .still import write_image
 
 _GAP = 4
 _PAPER = (24, 24, 24)
@@ -47,14 +46,7 @@ def write_contact_sheet(
         for c, tile in enumerate(row):
             left = _GAP + sum(widths[:c]) + _GAP * c + (widths[c] - tile.width) // 2
             sheet.paste(tile, (left, _GAP + r * (tile_height + _GAP)))
-    part = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.png")
-    try:
-        sheet.save(part, "PNG")
-        os.replace(part, path)
-    except OSError as error:
-        raise MediaError(f"{path.name} could not be written ({error}); check the folder and its rights.") from error
-    finally:
-        part.unlink(missing_ok=True)
+    write_image(path, sheet)
 
 
 def _tile(frame: torch.Tensor, height: int) -> Image.Image:

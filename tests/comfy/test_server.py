@@ -14,7 +14,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 NODES = ["LoadMotionRef", "ExtractPose", "BindIdentity", "MotionSampler", "RestoreFace", "VideoCombine"]
-HELPERS = ["SaveMotionTrack", "LoadMotionTrack", "FaceCrops", "SubjectMask"]
+HELPERS = ["SaveIdentity", "LoadIdentity", "SaveMotionTrack", "LoadMotionTrack", "FaceCrops", "SubjectMask"]
 SENTENCE = re.compile(r"^(?!.*\.\W*[ )]\W*[A-Z])(?!.*\.\))[^\n]{20,400}\.$")  # one line, one sentence
 
 
@@ -229,6 +229,77 @@ def test_a_broken_track_is_one_sentence(server):
     (server.base / "input" / "broken.safetensors").write_bytes(b"\x10" + bytes(60))
     graph = {"1": {"class_type": "LoadMotionTrack", "inputs": {"file": "broken.safetensors"}}}
     graph["2"] = {"class_type": "PreviewAny", "inputs": {"source": ["1", 2]}}
+    assert SENTENCE.match(server.failure(graph)["exception_message"].strip())
+
+
+def test_a_character_of_two_images_is_saved_by_name_and_played_from_the_file(server, first_run, graph):
+    bind = {
+        "3": graph["3"],
+        "4": {"class_type": "BindIdentity", "inputs": {"images": ["3", 0], "image_2": ["3", 0], "recognition": "auto"}},
+        "9": {"class_type": "SaveIdentity", "inputs": {"identity": ["4", 0], "name": "hero", "overwrite": True}},
+        "10": {"class_type": "PreviewAny", "inputs": {"source": ["4", 1]}},
+        "11": {"class_type": "PreviewImage", "inputs": {"images": ["4", 2]}},
+    }
+    result = server.run(bind)
+    report = result["outputs"]["10"]["text"][0]
+    assert "image_2: yaw" in report and "a weak check" in report and "angles covered" in report
+    card = picture(server, result["outputs"]["11"]["images"][0])
+    assert card.shape[1] == 1280 and card.std() > 20
+    (file,) = server.base.glob("output/motion_control/identities/*.safetensors")
+    assert file.name == "hero.safetensors"
+    info = server.get_json("/object_info/LoadIdentity")["LoadIdentity"]
+    name = info["input"]["required"]["name"]
+    assert "hero" in (name[1].get("options") or name[0])
+    play = {key: graph[key] for key in ("1", "2", "5", "7")}
+    play["1"]["inputs"].update(start_time=3.6, duration=0.2)
+    play["12"] = {"class_type": "LoadIdentity", "inputs": {"name": "hero"}}
+    play["13"] = {"class_type": "PreviewAny", "inputs": {"source": ["12", 1]}}
+    play["5"]["inputs"].update(width=128, height=128, identity=["12", 0])
+    play["7"]["inputs"]["images"] = ["5", 0]
+    played = server.run(play)
+    assert played["outputs"]["13"]["text"][0] == report
+    film = facts(server.get("/view", **shown_file(played)))
+    assert film["size"] == (128, 128)
+    assert film["frames"] == round(Fraction(1, 5) * facts(server.base / "input" / "performance.mp4")["rate"])
+
+
+def test_a_character_from_a_video(server, first_run, graph):
+    graph = {
+        "1": {"class_type": "LoadVideo", "inputs": {"file": "performance.mp4"}},
+        "4": {"class_type": "BindIdentity", "inputs": {"video": ["1", 0]}},
+        "7": {"class_type": "PreviewAny", "inputs": {"source": ["4", 1]}},
+    }
+    report = server.run(graph)["outputs"]["7"]["text"][0]
+    assert "performance.mp4 at " in report and "(rendered)" in report
+
+
+@pytest.mark.parametrize("name", ["../x", "nobody", "../x.safetensors", "none.safetensors"])
+def test_a_bad_identity_name_is_refused_before_the_run(server, name):
+    graph = {"1": {"class_type": "LoadIdentity", "inputs": {"name": name}}}
+    graph["2"] = {"class_type": "PreviewAny", "inputs": {"source": ["1", 1]}}
+    assert SENTENCE.match(server.refusal(graph)[0])
+
+
+def test_a_broken_identity_is_one_sentence(server, graph):
+    """A network that is none, too."""
+    (server.base / "input" / "broken identity.safetensors").write_bytes(b"\x10" + bytes(60))
+    load = {"1": {"class_type": "LoadIdentity", "inputs": {"name": "broken identity.safetensors"}}}
+    load["2"] = {"class_type": "PreviewAny", "inputs": {"source": ["1", 1]}}
+    assert SENTENCE.match(server.failure(load)["exception_message"].strip())
+    folder = server.base / "models" / "insightface"
+    folder.mkdir()
+    (folder / "w600k_r50.onnx").write_bytes(bytes(99))
+    graph["4"]["inputs"] |= {"image_2": ["3", 0], "recognition": "w600k_r50.onnx"}
+    bind = {key: graph[key] for key in ("3", "4")}
+    bind["2"] = {"class_type": "PreviewAny", "inputs": {"source": ["4", 1]}}
+    message = server.failure(bind)["exception_message"].strip()
+    assert SENTENCE.match(message) and "w600k_r50.onnx" in message
+    (folder / "w600k_r50.onnx").unlink()
+
+
+def test_nothing_to_bind_is_a_sentence(server):
+    graph = {"4": {"class_type": "BindIdentity", "inputs": {}}}
+    graph["2"] = {"class_type": "PreviewAny", "inputs": {"source": ["4", 1]}}
     assert SENTENCE.match(server.failure(graph)["exception_message"].strip())
 
 

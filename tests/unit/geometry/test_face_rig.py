@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from motion_control.engine.geometry import face_regions as regions
-from motion_control.engine.geometry.pose import RIGID_WEIGHTS, canonical_face
 from motion_control.engine.geometry.face_rig import CONTROLS, lip_gap, rig_delta
+from motion_control.engine.geometry.pose import RIGID_WEIGHTS, canonical_face
 
 NEUTRAL = canonical_face()
 

@@ -52,7 +52,7 @@ def test_the_best_of_several_is_rendered_and_the_one_without_a_face_is_named(por
     assert steps == [(1, 3), (2, 3), (3, 3)]
     text = report_text(bound)
     assert "sharp.png (rendered)" in text and "wall.png: left out, no face was found" in text
-    assert "WARN sharpness" in text and "gives body and background" in text
+    assert "FAIL sharpness" in text and "gives body and background" in text
 
 
 def test_a_frontal_view_beats_a_turned_one(portraits, hopper, acting):

@@ -76,6 +76,8 @@ def _folder_paths(base: Path):
     return {
         "get_input_directory": lambda: str(base / "input"),
         "get_output_directory": lambda: str(base / "output"),
+        "models_dir": str(base / "models"),
+        "folder_names_and_paths": {},
         "get_temp_directory": lambda: str(base / "temp"),
         "annotated_filepath": annotated,
         "filter_files_content_types": of_kind,

@@ -9,7 +9,7 @@ from motion_control.engine.errors import MotionControlError, SettingError
 from motion_control.engine.types import Check
 
 NODES = ["LoadMotionRef", "ExtractPose", "BindIdentity", "MotionSampler", "RestoreFace", "VideoCombine"]
-HELPERS = ["SaveMotionTrack", "LoadMotionTrack", "FaceCrops", "SubjectMask"]
+HELPERS = ["SaveIdentity", "LoadIdentity", "SaveMotionTrack", "LoadMotionTrack", "FaceCrops", "SubjectMask"]
 
 
 @pytest.fixture
@@ -179,25 +179,122 @@ def test_a_track_is_saved_in_the_output_folder_only(nodes, track, prefix):
 # BindIdentity
 
 
-def test_bind_takes_a_batch_and_more_sockets(nodes, engine):
+@pytest.fixture
+def binding(engine):
+    """What reaches the engine of BindIdentity."""
     bound = {}
 
-    def bind_identity(images, names=None, progress=None):
-        bound.update(images=images, names=names)
+    def bind_identity(images, names=None, progress=None, recogniser=None):
+        bound.update(images=images, names=names, recogniser=recogniser)
         return "identity"
 
-    engine("identity", bind_identity=bind_identity, report_text=lambda identity: "good")
-    batch, fourth = torch.zeros(2, 8, 6, 3), torch.ones(1, 5, 5, 4, dtype=torch.float16)
-    assert nodes.BindIdentity.execute(batch, image_4=fourth).values == ("identity", "good")
-    assert bound["names"] == ["images 1", "images 2", "image_4"]
-    assert [tuple(image.shape) for image in bound["images"]] == [(8, 6, 3), (8, 6, 3), (5, 5, 3)]
-    assert bound["images"][2].dtype == torch.uint8 and int(bound["images"][2].min()) == 255
+    def pictures_of_video(clip, progress=None):
+        bound["clip"] = clip
+        return [torch.zeros(4, 4, 3, dtype=torch.uint8)], ["x.mp4 at 1.00 s"]
+
+    engine(
+        "identity", bind_identity=bind_identity, pictures_of_video=pictures_of_video,
+        load_recogniser=lambda path: path, report_text=lambda identity: "good",
+        draw_card=lambda identity: torch.full((3, 2, 3), 51, dtype=torch.uint8),
+    )  # fmt: skip
+    engine("media", open_clip=lambda path, start, duration: (str(path), start, duration))
+    return bound
+
+
+def test_bind_takes_a_batch_and_more_sockets(nodes, binding):
+    batch, fifth = torch.zeros(2, 8, 6, 3), torch.ones(1, 5, 5, 4, dtype=torch.float16)
+    identity, report, card = nodes.BindIdentity.execute(batch, image_5=fifth).values
+    assert (identity, report) == ("identity", "good")
+    assert card.shape == (1, 3, 2, 3) and torch.all(card == 51 / 255)
+    assert binding["names"] == ["images 1", "images 2", "image_5"]
+    assert [tuple(image.shape) for image in binding["images"]] == [(8, 6, 3), (8, 6, 3), (5, 5, 3)]
+    assert binding["images"][2].dtype == torch.uint8 and int(binding["images"][2].min()) == 255
+
+
+def test_bind_takes_a_video_alone_or_with_images(nodes, binding):
+    video = SimpleNamespace(get_stream_source=lambda: "/x.mp4", get_active_trim_window=lambda: (2.0, 5.0))
+    nodes.BindIdentity.execute(video=video)
+    assert binding["names"] == ["x.mp4 at 1.00 s"] and binding["clip"] == ("/x.mp4", 2.0, 5.0)
+    nodes.BindIdentity.execute(torch.zeros(1, 8, 6, 3), video=SimpleNamespace(get_stream_source=lambda: "/x.mp4"))
+    assert binding["names"] == ["images", "x.mp4 at 1.00 s"] and binding["clip"] == ("/x.mp4", 0.0, None)
+
+
+def test_bind_finds_the_recognition_network_of_the_user(nodes, binding, comfy):
+    def recogniser(choice, count=2):
+        nodes.BindIdentity.execute(torch.zeros(count, 8, 6, 3), recognition=choice)
+        return binding["recogniser"]
+
+    assert recogniser("auto") is None
+    pack = comfy / "models" / "insightface" / "models" / "buffalo_l"
+    pack.mkdir(parents=True)
+    for name in ("det_10g.onnx", "w600k_r50.onnx", "genderage.onnx", "2d106det.onnx", "readme.txt"):
+        (pack / name).write_bytes(b"1")
+    (pack.parent / "my_faces.safetensors").write_bytes(b"1")
+    (choice,) = [one for one in nodes.BindIdentity.define_schema().inputs if one.id == "recognition"]
+    assert choice.default == "auto" and choice.rest["options"] == [
+        "auto", "off", "models/buffalo_l/w600k_r50.onnx", "models/my_faces.safetensors",
+    ]  # fmt: skip
+    assert recogniser("auto") == pack / "w600k_r50.onnx" and recogniser("off") is None
+    assert recogniser("models/my_faces.safetensors") == pack.parent / "my_faces.safetensors"
+    assert recogniser("auto", count=1) is None  # nothing to compare
+    for bad in ("../x.onnx", "/etc/x.onnx", "gone.onnx"):
+        with pytest.raises(MotionControlError, match="x.onnx|gone.onnx"):
+            recogniser(bad)
+
+
+def test_bind_keeps_the_order_of_its_old_inputs_and_outputs(nodes):
+    """Saved workflows refer to outputs by number and to inputs by name."""
+    schema = nodes.BindIdentity.define_schema()
+    assert [one.display_name for one in schema.outputs][:2] == ["identity", "report"]
+    assert {"images", "image_2", "image_3", "image_4"} <= {one.id for one in schema.inputs}
+
+
+def test_bind_without_anything_is_a_sentence(nodes):
+    with pytest.raises(MotionControlError, match="No character image"):
+        nodes.BindIdentity.execute()
 
 
 @pytest.mark.parametrize("broken", [torch.zeros(0, 8, 8, 3), torch.zeros(1, 8, 8), torch.zeros(1, 8, 8, 1)])
 def test_bind_refuses_what_is_no_picture(nodes, broken):
     with pytest.raises(SettingError, match="images"):
         nodes.BindIdentity.execute(broken)
+
+
+# Identities as files
+
+
+def test_an_identity_is_saved_and_loaded_by_name(nodes, comfy, hopper):
+    (path,) = nodes.SaveIdentity.execute(hopper, "hero", False).values
+    folder = comfy / "output" / "motion_control" / "identities"
+    assert path == str(folder / "hero.safetensors")
+    assert nodes.SaveIdentity.execute(hopper, "hero", False).values == (str(folder / "hero 2.safetensors"),)
+    before = nodes.LoadIdentity.fingerprint_inputs("hero")
+    assert nodes.SaveIdentity.execute(hopper, "hero", True).values == (path,)
+    assert nodes.LoadIdentity.fingerprint_inputs("hero") != before
+    (comfy / "input" / "sent.safetensors").write_bytes((folder / "hero.safetensors").read_bytes())
+    (comfy / "input" / "other.safetensors").write_bytes(b"1")
+    names = nodes.LoadIdentity.define_schema().inputs[0].rest["options"]
+    assert names == ["hero", "hero 2", "sent.safetensors"]
+    for name in names:
+        assert nodes.LoadIdentity.validate_inputs(name) is True
+        identity, report, card = nodes.LoadIdentity.execute(name).values
+        assert torch.equal(identity.view.points, hopper.view.points) and "hopper (rendered)" in report
+        assert card.ndim == 4 and card.shape[0] == 1 and 0.1 < float(card.std()) < 0.5
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "C:\\x", "missing", "missing.safetensors", "../x.safetensors"])
+def test_an_identity_comes_from_comfyui_s_folders_only(nodes, name):
+    assert "'" in nodes.LoadIdentity.validate_inputs(name)
+    with pytest.raises(MotionControlError):
+        nodes.LoadIdentity.execute(name)
+    assert "SaveIdentity" in nodes.LoadIdentity.validate_inputs("save an identity first")
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "C:\\x", "a/b", ""])
+def test_an_identity_is_saved_in_its_folder_only(nodes, comfy, hopper, name):
+    with pytest.raises(MotionControlError, match="name of an identity"):
+        nodes.SaveIdentity.execute(hopper, name, True)
+    assert list(comfy.rglob("*.safetensors")) == []
 
 
 # MotionSampler

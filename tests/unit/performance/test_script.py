@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from motion_control.engine.geometry.pose import angles, canonical_face, head_pose, rotation_matrix, unpose
 from motion_control.engine.geometry.face_rig import CONTROLS, lip_gap
+from motion_control.engine.geometry.pose import angles, canonical_face, head_pose, rotation_matrix, unpose
 from motion_control.engine.performance.script import SECONDS, authored_performance, perform
 
 RATE = Fraction(30)
