@@ -82,12 +82,15 @@ def read_json(text: str | bytes, name: str, what: str, kind: type, maker: str):
     return value
 
 
-def check_facts(entries: dict, name: str, file_format: str, version: int, kind: str, maker: str) -> dict:
-    """Takes the facts out of a head; MediaError when they are of another format or version."""
+def check_facts(
+    entries: dict, name: str, file_format: str, version: int, kind: str, maker: str, oldest: int | None = None
+) -> dict:
+    """Takes the facts out of a head; MediaError when they are of another format or version. oldest: the first version
+    that can still be read, else only `version`."""
     facts = entries.pop("__metadata__", None)
     if not isinstance(facts, dict) or facts.get("format") != file_format:
         raise MediaError(f"{name} is a {SUFFIX} file but no {kind}; choose a file of {maker}.")
-    if facts.get("version") != str(version):
+    if facts.get("version") not in map(str, range(oldest or version, version + 1)):
         raise MediaError(
             f"{name} is a {kind} of version {shortened(facts.get('version'))} and this pack reads version {version}; "
             f"update the pack, or make the file again with {maker}."

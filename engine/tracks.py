@@ -42,4 +42,5 @@ def blank_track(times: torch.Tensor, frame_rate: Fraction, width: int, height: i
         anchor=0,
         subject_box=torch.zeros(count, 4),
         face_visibility=torch.zeros(count, len(FACE_PARTS)),
+        quality=torch.ones(count, 2),
     )

@@ -113,6 +113,8 @@ class MotionTrack:
     of the still background that is at p in the anchor frame is at zoom * R(roll) @ (p - c) + c + pan, c the middle of
     the picture.
     face_visibility: float32 [T, 8] how much of each of FACE_PARTS is seen, 0 = hidden (its points are filled in).
+    quality: float32 [T, 2] how well the pictures show the performer, 0..1: sharpness, and exposure of the face
+    (1 where nothing is known).
     cuts: indices of the first frame of every shot but the first.
     anchor: index of the most neutral frame. subject_box: float32 [T, 4] x0, y0, x1, y1.
     report: facts and verdicts for people.
@@ -139,6 +141,7 @@ class MotionTrack:
     anchor: int
     subject_box: torch.Tensor
     face_visibility: torch.Tensor
+    quality: torch.Tensor
     cuts: tuple[int, ...] = ()
     report: dict = field(default_factory=dict)
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import torch
 
 from ..types import Check, Clip, MotionTrack
+from .cuts import shots
+from .looks import BRIGHT, DARK, Looks
 
 SHORT_SIDE = 340
 SMALL_FACE = 64
-DARK, BRIGHT = 0.2, 0.85
-"""Mean brightness of a face's skin: dark skin in good light is at about 0.25, light skin at 0.7."""
+BLACK, BLANK = 0.04, 0.97
+"""Brightness of a face beyond which nothing of it can be read."""
+BURNT = (0.1, 0.5)
+"""Share of white skin from which the light is weak, and useless."""
 FLAT = 0.04
 """Least spread of brightness over the skin."""
+FEATURELESS = 0.01
+SOFT, SMEARED = 0.5, 0.2
+"""Sharpness (see `looks`) from which a face counts as sharp: at 0.5 it is blurred by a sigma of about 1 % of its
+height; and under which lips and lids cannot be read: about 2 %, the detail of a face of 40 px."""
+SHARP_SHARE = 0.8
+LARGE_MOVE = 0.1
+"""Camera motion that is a weakness: share of the picture, or of the size; radians for its roll."""
 
 
 def check_clip(clip: Clip) -> tuple[Check, ...]:
@@ -46,50 +57,73 @@ def check_clip(clip: Clip) -> tuple[Check, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Looks:
-    """What was measured in the pictures, each float32 [T]: brightness and contrast (mean and spread of the face's
-    colours, 0..1)."""
-
-    brightness: torch.Tensor
-    contrast: torch.Tensor
-
-    @staticmethod
-    def of_skin(colours: torch.Tensor) -> Looks:
-        """From uint8 [T, K, 3] of `occlusion.skin_colours`."""
-        grey = colours.float().mean(2) / 255
-        return Looks(grey.mean(1), grey.std(1))
-
-
-def exposure(looks: Looks) -> torch.Tensor:
-    """How well a face is lit, float32 [T] 0..1: 1 between DARK and BRIGHT, falling to 0 at black and white."""
-    low, high = looks.brightness / DARK, (1 - looks.brightness) / (1 - BRIGHT)
-    return torch.minimum(low, high).clamp(0, 1)
-
-
 def check_looks(looks: Looks, seen: torch.Tensor) -> tuple[Check, ...]:
-    """Light and contrast of the frames in which the face was seen (bool [T])."""
-    if not bool(seen.any()):
-        return ()
-    bright, contrast = float(looks.brightness[seen].median()), float(looks.contrast[seen].median())
+    """Sharpness, and light and contrast of the frames in which the face was seen (bool [T])."""
+    found = [check_blur(looks.sharpness[seen] if bool(seen.any()) else looks.sharpness)]
+    if bool(seen.any()):
+        values = (looks.brightness, looks.white, looks.contrast)
+        bright, white, contrast = (float(value[seen].median()) for value in values)
+        found += [check_light(bright, white), check_contrast(contrast)]
+    return tuple(found)
+
+
+def check_blur(sharpness: torch.Tensor) -> Check:
+    share, middle = float((sharpness >= SOFT).float().mean()), float(sharpness.median())
+    verdict = "pass" if share >= SHARP_SHARE else "fail" if middle < SMEARED else "warn"
+    return Check(
+        "blur",
+        verdict,
+        f"sharp in {share:.0%} of the frames",
+        f"{SHARP_SHARE:.0%} or more",
+        "eyes and lips are smeared; focus on the face, use more light or a shorter shutter time",
+    )
+
+
+def check_light(bright: float, white: float) -> Check:
+    """bright: of the face; white: burnt out share of its skin."""
+    bad = bright < BLACK or bright > BLANK or white > BURNT[1]
+    good = DARK <= bright <= BRIGHT and white <= BURNT[0]
     dark = bright < DARK
-    checks = [
-        Check(
-            "light",
-            "pass" if DARK <= bright <= BRIGHT else "warn",
-            f"face at {bright:.0%} brightness",
-            f"{DARK:.0%} to {BRIGHT:.0%}",
-            f"the face is too {'dark' if dark else 'bright'}; use {'more' if dark else 'less'} light on it",
-        ),
-        Check(
-            "contrast",
-            "pass" if contrast >= FLAT else "warn",
-            f"{contrast:.0%} across the face",
-            f"{FLAT:.0%} or more",
-            "flat or foggy pictures hide wrinkles and lips; use softer filters and light from one side",
-        ),
-    ]
-    return tuple(checks)
+    burnt = f", {white:.0%} of it burnt out" if white > BURNT[0] else ""
+    return Check(
+        "light",
+        "fail" if bad else "pass" if good else "warn",
+        f"face at {bright:.0%} brightness{burnt}",
+        f"{DARK:.0%} to {BRIGHT:.0%}",
+        f"the face is too {'dark' if dark else 'bright'}; use {'more' if dark else 'less'} light on it",
+    )
+
+
+def check_contrast(contrast: float) -> Check:
+    return Check(
+        "contrast",
+        "pass" if contrast >= FLAT else "warn" if contrast >= FEATURELESS else "fail",
+        f"{contrast:.0%} across the face",
+        f"{FLAT:.0%} or more",
+        "flat or foggy pictures hide wrinkles and lips; use softer filters and light from one side",
+    )
+
+
+def check_camera(camera: torch.Tensor, known: bool, width: int, height: int, cuts: tuple[int, ...]) -> Check:
+    """camera: float32 [T, 4], see MotionTrack; known: whether enough of the background was found."""
+    wanted = f"still, or moving by less than {LARGE_MOVE:.0%}"
+    if not known:
+        return Check("camera", "pass", "not known, the background shows too little", wanted)
+    zoom, roll, pan = 1.0, 0.0, 0.0
+    for shot in shots(len(camera), cuts):
+        low, high = camera[shot].amin(0), camera[shot].amax(0)
+        zoom, roll = max(zoom, float(high[0] / low[0])), max(roll, float(high[1] - low[1]))
+        pan = max(pan, float((high - low)[2:].max()) / max(width, height))
+    moves = (zoom, roll, pan) != (1.0, 0.0, 0.0)
+    return Check(
+        "camera",
+        "warn" if max(zoom - 1, roll, pan) > LARGE_MOVE else "pass",
+        f"moves: zoom {zoom - 1:.0%}, pan {pan:.1%} of the picture, roll {math.degrees(roll):.1f} degrees"
+        if moves
+        else "still",
+        wanted,
+        "the camera's motion is taken for the performer's; use a tripod or a part in which it rests",
+    )
 
 
 def check_cuts(track: MotionTrack) -> Check:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from .. import runtime
@@ -10,8 +12,10 @@ from ..media import iterate
 from ..pipeline import prefetch
 from ..types import Clip, MotionTrack, Progress
 from .assemble import Observations, assemble_track
-from .checks import Looks, check_company, check_looks, check_track
+from .camera_motion import CameraFollower, camera_path
+from .checks import check_camera, check_company, check_looks, check_track
 from .cuts import by_shot
+from .looks import Looks, exposure, read_looks
 from .occlusion import skin_colours
 from .performer import Performer, Seen
 from .subject import Subject
@@ -35,27 +39,41 @@ def extract_track(
     """
     runtime.place_networks()
     performer = Performer(clip, subject or Subject.largest(), body, hands)
-    parts, skin, times, cuts, done = [], [], [], [], 0
+    camera = CameraFollower(float(clip.frame_rate))
+    parts, skin, looks, times, cuts, done = [], [], [], [], [], 0
     for part in prefetch(by_shot(iterate(clip, batch=BATCH))):
         runtime.check_interrupted()
         if part.begins:
             cuts.append(part.batch.first)
         parts.append(performer.read(part))
+        camera.read(part, parts[-1])
         skin.append(skin_colours(part.batch.frames, parts[-1].face))
+        looks.append(read_looks(part.batch.frames, skin[-1], parts[-1]))
         # a copy: what the decoding thread allocated must not stay, or its memory pool cannot be reused
         times.append(part.batch.times.clone())
         done += len(part.batch)
         if progress:
             progress(done, clip.frame_count)
-    seen = Seen.joined(parts)
-    if not bool((seen.face_seen > 0.5).any()) and not bool(seen.body_read.any()):
+    seen, looks = Seen.joined(parts), Looks.joined(looks)
+    known = seen.face_seen > 0.5
+    if not bool(known.any()) and not bool(seen.body_read.any()):
         raise CaptureError(
             f"No face and no body was found in {clip.source.name} ({clip.frame_count} frames); "
             "choose a clip in which a person is visible, or another start_time and duration."
         )
     observations = Observations(**vars(seen), skin=torch.cat(skin), cuts=tuple(cuts))
     track = assemble_track(observations, torch.cat(times), clip.frame_rate, clip.width, clip.height, smoothing)
+    trail, size = camera.trail(), (clip.width, clip.height)
+    track = replace(
+        track,
+        camera=camera_path(trail, float(clip.frame_rate), track.anchor, track.cuts),
+        quality=torch.stack([looks.sharpness, torch.where(known, exposure(looks), 1.0)], 1),
+    )
     others = performer.others()
-    looks = check_looks(Looks.of_skin(observations.skin), seen.face_seen > 0.5)
-    checks = (*check_track(track, clip), check_company(others), *looks)
+    checks = (
+        *check_track(track, clip),
+        check_camera(track.camera, trail.is_known, *size, track.cuts),
+        check_company(others),
+        *check_looks(looks, known),
+    )
     return track.with_report(others=others, checks=[check.line() for check in checks])

@@ -59,8 +59,8 @@ class Segment:
     reason: str
 
 
-def measure_track(track: MotionTrack, sharpness=None, exposure=None, others=None) -> Measures:
-    """Measures of a track. sharpness, exposure, others: float32 [T] where the pictures were measured, else neutral."""
+def measure_track(track: MotionTrack, others: torch.Tensor | None = None) -> Measures:
+    """Measures of a track. others: float32 [T] where other people were measured, else nobody."""
     count, rate = len(track), float(track.frame_rate)
     mesh = track.face_points[:, :468, 1]
     height = (mesh.amax(1) - mesh.amin(1)).clamp_min(1)
@@ -71,12 +71,11 @@ def measure_track(track: MotionTrack, sharpness=None, exposure=None, others=None
     visible = track.body[..., 3].amin(0) > 0.5
     joints = track.body[:, visible, :2].flatten(1) / max(track.width, track.height)
     body = _speed(joints, rate) / max(1, int(visible.sum())) ** 0.5 * 4 if bool(visible.any()) else torch.zeros(count)
-    ones = torch.ones(count)
     return Measures(
         face=track.face_confidence,
         face_height=height,
-        sharpness=ones if sharpness is None else sharpness,
-        exposure=ones if exposure is None else exposure,
+        sharpness=track.quality[:, 0],
+        exposure=track.quality[:, 1],
         motion=_relative(head + body),
         expression=_relative(expression),
         occlusion=1 - track.face_visibility.mean(1),
@@ -159,6 +158,9 @@ def _reason(measures: Measures, rate: float, start: int, stop: int, shots: int, 
         whole, here = float(value.mean()), float(value[part].mean())
         if here > 1.1 * whole:
             facts.append(f"with {here / max(whole, 1e-6):.1f} times the {name} of the whole")
+    for name, value in (("sharper", measures.sharpness), ("better lit", measures.exposure)):
+        if float(value[part].mean()) > 1.1 * float(value.mean()):
+            facts.append(f"{name} than elsewhere")
     if float(measures.occlusion[part].mean()) < 0.5 * float(measures.occlusion.mean()):
         facts.append("with less hidden than elsewhere")
     if shots > 1:
@@ -176,7 +178,7 @@ def cut_track(track: MotionTrack, start: int, stop: int) -> MotionTrack:
         name: getattr(track, name)[start:stop]
         for name in (
             "face_points", "face_confidence", "rotation", "scale", "translation", "gaze", "expression", "body",
-            "body_world", "hands", "hand_confidence", "camera", "subject_box", "face_visibility",
+            "body_world", "hands", "hand_confidence", "camera", "subject_box", "face_visibility", "quality",
         )
     }  # fmt: skip
     anchor = track.anchor - start

@@ -23,7 +23,7 @@ MAX_VALUE = 1e6
 """px (or any unit): no coordinate of a picture is larger, and squares stay far from the end of float32."""
 
 _STEPS = 32767
-_SHARES = ("face_confidence", "hand_confidence", "face_visibility")
+_SHARES = ("face_confidence", "hand_confidence", "face_visibility", "quality")
 
 
 def save_track(track: MotionTrack, path: str | Path) -> None:
@@ -60,6 +60,8 @@ def load_track(path: str | Path) -> MotionTrack:
         tensors = load(data)
     except Exception as error:  # the library has its own error class, and others for what it cannot convert
         raise MediaError(f"{path.name} is damaged; capture the clip again.") from error
+    for part in set(track_file.ADDED) - set(tensors):
+        tensors[part] = torch.ones(head.count, *track_file.TENSORS[part][1][1:])
     _check_values(tensors, path.name)
     points = _unpacked(tensors, _posed(tensors))
     plain = {name: value for name, value in tensors.items() if not name.startswith("face_") or name in _SHARES}

@@ -17,7 +17,9 @@ from ..tensor_file import shortened as _short
 from ..types import BODY_JOINTS, FACE_PARTS, FACE_POINTS, HAND_JOINTS
 
 FORMAT = "motion_control.motion_track"
-VERSION = 1
+VERSION = 2
+ADDED = {"quality": 2}
+"""Parts that files of versions before this one lack; they are all 1 then."""
 KIND, MAKER = "motion track", "SaveMotionTrack"
 MAX_FRAMES = 1_000_000
 MAX_SIDE = 32_768
@@ -41,6 +43,7 @@ TENSORS: dict[str, tuple[str, tuple]] = {
     "camera": ("F32", (T, 4)),
     "subject_box": ("F32", (T, 4)),
     "face_visibility": ("F32", (T, len(FACE_PARTS))),
+    "quality": ("F32", (T, 2)),
     FACE_OFFSET: ("I16", (T, FACE_POINTS, 3)),
     FACE_STEP: ("F32", (T, 3)),
     FACE_CENTRE: ("F32", (T, 3)),
@@ -72,12 +75,12 @@ def read_head(file: BinaryIO, name: str, size: int) -> Head:
     Raises MediaError with one sentence for anything that is not a motion track of a version this pack knows.
     """
     entries, size = read_entries(file, name, size, KIND, MAKER)
-    facts = check_facts(entries, name, FORMAT, VERSION, KIND, MAKER)
+    facts = check_facts(entries, name, FORMAT, VERSION, KIND, MAKER, oldest=1)
     missing = [fact for fact in _FACTS if not isinstance(facts.get(fact), str)]
     if missing:
         raise MediaError(f"{name} lacks the fact {missing[0]} of a motion track; capture the clip again.")
     names = _names(facts["expression_names"], name)
-    count = _check_tensors(entries, len(names), size, name)
+    count = _check_tensors(entries, int(facts["version"]), len(names), size, name)
     return Head(
         count=count,
         frame_rate=_rate(facts["frame_rate"], name),
@@ -91,18 +94,19 @@ def read_head(file: BinaryIO, name: str, size: int) -> Head:
     )
 
 
-def _check_tensors(entries: dict, expressions: int, size: int, name: str) -> int:
+def _check_tensors(entries: dict, version: int, expressions: int, size: int, name: str) -> int:
     """The number of frames. Every tensor is there once, with its type and shape, and they fill the file exactly."""
-    if set(entries) != set(TENSORS):
-        odd = sorted(set(entries) ^ set(TENSORS))[0]
-        word = "lacks" if odd in TENSORS else "has an unknown"
+    parts = {part: form for part, form in TENSORS.items() if ADDED.get(part, 1) <= version}
+    if set(entries) != set(parts):
+        odd = sorted(set(entries) ^ set(parts))[0]
+        word = "lacks" if odd in parts else "has an unknown"
         raise MediaError(f"{name} {word} part {_short(odd)} of a motion track; capture the clip again.")
     shape = entries["times"].get("shape") if isinstance(entries["times"], dict) else None
     count = shape[0] if isinstance(shape, list) and len(shape) == 1 else None
     if type(count) is not int or not 1 <= count <= MAX_FRAMES:
         raise MediaError(f"{name} holds {_short(count)} frames and 1 to {MAX_FRAMES} are possible; capture it again.")
     spans = []
-    for part, (kind, axes) in TENSORS.items():
+    for part, (kind, axes) in parts.items():
         wanted = [{T: count, E: expressions}.get(axis, axis) for axis in axes]
         need = _BYTES[kind]
         for side in wanted:

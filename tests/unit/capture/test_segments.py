@@ -70,10 +70,11 @@ def test_measures_of_a_track_rise_where_it_moves(acting):
 def test_a_part_of_a_track_is_a_track(acting):
     track = replace(acting.perform(canonical_face(), shift=torch.arange(22.0)[:, None] * torch.ones(2)), cuts=(3, 9))
     camera = torch.stack([1 + 0.01 * torch.arange(22.0), 0.02 * torch.arange(22.0), *(torch.arange(22.0),) * 2], 1)
-    track = replace(track, camera=camera, anchor=0)
+    track = replace(track, camera=camera, anchor=0, quality=torch.rand(22, 2))
     part = cut_track(track, 5, 15)
     assert len(part) == 10 and part.times[0] == 0 and part.cuts == (4,) and 0 <= part.anchor < 10
     torch.testing.assert_close(part.face_points, track.face_points[5:15])
+    torch.testing.assert_close(part.quality, track.quality[5:15])
     place = torch.tensor([30.0, -20.0])
 
     def seen(row):

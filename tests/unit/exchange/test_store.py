@@ -96,6 +96,12 @@ def poisoned(good: bytes, name: str, value: float) -> bytes:
     return rewritten(good, **{name: tensor})
 
 
+def test_a_track_of_the_first_version_has_no_measured_quality(good, tmp_path):
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(rewritten(good, {"version": "1"}, quality=None))
+    assert torch.equal(load_track(path).quality, torch.ones(80, 2))
+
+
 HOSTILE = {
     "empty": lambda good: b"",
     "short": lambda good: good[:5],
@@ -109,7 +115,7 @@ HOSTILE = {
     "longer": lambda good: good + b"0",
     "another format": lambda good: rewritten(good, {"format": "pt"}),
     "no facts": lambda good: save(load(good)),
-    "newer": lambda good: rewritten(good, {"version": "2"}),
+    "newer": lambda good: rewritten(good, {"version": "3"}),
     "no rate": lambda good: rewritten(good, {"frame_rate": None}),
     "rate of zero": lambda good: rewritten(good, {"frame_rate": "1/0"}),
     "rate with a power": lambda good: rewritten(good, {"frame_rate": "1e999999999"}),
