@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from . import exchange, media
-from .capture import Subject, best_segment, cut_track, draw_skeleton, extract_track, measure_track
+from .capture import BUILTIN, Subject, Tracker, best_segment, cut_track, draw_skeleton, extract_track, measure_track
 from .errors import MediaError, SettingError
 from .identity import bind_identity, load_identity, report_text
 from .pipeline import prefetch
@@ -37,6 +37,7 @@ def animate(
     segment: str = "first",
     restore: float = 0.0,
     subject: Subject | None = None,
+    tracker: Tracker = BUILTIN,
     sheet: Path | None = None,
     progress: StageProgress | None = None,
 ) -> dict:
@@ -44,7 +45,7 @@ def animate(
 
     segment: 'first' plays `duration` seconds from `start`, 'auto' the best `duration` seconds after `start`.
 
-    subject: who of several people performs.
+    subject: who of several people performs. tracker: whose networks read the landmarks.
     track: a saved track that is played instead of capturing `motion`, which then gives the sound only, or is None.
     identity: a saved identity that plays instead of `characters`, which are then empty.
     Raises MotionControlError with one sentence for bad input.
@@ -80,7 +81,7 @@ def animate(
         clock.lap("character")
     chosen = None
     if taken is None:
-        taken = extract_track(clip, subject=subject, progress=_stage(progress, "capture"))
+        taken = extract_track(clip, subject=subject, tracker=tracker, progress=_stage(progress, "capture"))
         if segment == "auto":
             clip, taken, chosen = _best_part(clip, taken, duration)
         clock.lap("capture")

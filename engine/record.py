@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from . import exchange, media
-from .capture import draw_skeleton, extract_track
+from .capture import BUILTIN, Tracker, draw_skeleton, extract_track
 from .errors import MediaError, SettingError
 from .types import MotionTrack, Progress
 
@@ -27,6 +27,7 @@ def record(
     skeleton: Path | None = None,
     skeleton_style: str = SIMPLE,
     keypoints: Path | None = None,
+    tracker: Tracker = BUILTIN,
     progress: Progress | None = None,
 ) -> MotionTrack:
     """Writes the track to `output` (.safetensors), its skeleton as a video in the reference's size to `skeleton` and
@@ -44,7 +45,7 @@ def record(
     if skeleton_style not in SKELETON_STYLES:
         raise SettingError(f"the skeleton style is '{skeleton_style}'; choose {', '.join(SKELETON_STYLES)}.")
     clip = media.open_clip(motion, start, duration)
-    track = extract_track(clip, smoothing=smoothing, progress=progress)
+    track = extract_track(clip, smoothing=smoothing, tracker=tracker, progress=progress)
     exchange.save_track(track, output)
     if skeleton:
         write_skeleton(track, skeleton, skeleton_style)

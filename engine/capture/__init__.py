@@ -6,10 +6,14 @@ from .extract import extract_track
 from .segments import best_segment, cut_track, measure_track
 from .skeleton import draw_skeleton
 from .subject import Subject, parse_subject
+from .tracker import BUILTIN, TRACKERS, Tracker, open_tracker
 
 __all__ = [
+    "BUILTIN",
+    "TRACKERS",
     "Observations",
     "Subject",
+    "Tracker",
     "assemble_track",
     "best_segment",
     "check_clip",
@@ -18,5 +22,6 @@ __all__ = [
     "draw_skeleton",
     "extract_track",
     "measure_track",
+    "open_tracker",
     "parse_subject",
 ]

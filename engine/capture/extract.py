@@ -19,6 +19,7 @@ from .looks import Looks, exposure, read_looks
 from .occlusion import skin_colours
 from .performer import Performer, Seen
 from .subject import Subject
+from .tracker import BUILTIN, Tracker
 
 BATCH = 8
 
@@ -30,15 +31,16 @@ def extract_track(
     subject: Subject | None = None,
     body: bool = True,
     hands: bool = True,
+    tracker: Tracker = BUILTIN,
     progress: Progress | None = None,
 ) -> MotionTrack:
     """The performance in a clip. smoothing: 0 none, 0.5 usual, 1 strong. subject: who of several people, the largest
-    by default. body, hands: whether they are captured; hands need the body.
+    by default. body, hands: whether they are captured; hands need the body. tracker: whose networks read the landmarks.
 
     Raises CaptureError when neither a face nor a body is found in any frame, or fewer people than subject.index.
     """
     runtime.place_networks()
-    performer = Performer(clip, subject or Subject.largest(), body, hands)
+    performer = Performer(clip, subject or Subject.largest(), body, hands, tracker)
     camera = CameraFollower(float(clip.frame_rate))
     parts, skin, looks, times, cuts, done = [], [], [], [], [], 0
     for part in prefetch(by_shot(iterate(clip, batch=BATCH))):
@@ -76,4 +78,5 @@ def extract_track(
         check_company(others),
         *check_looks(looks, known),
     )
-    return track.with_report(others=others, checks=[check.line() for check in checks])
+    notes = {"tracker": list(tracker.notes)} if tracker.notes else {}
+    return track.with_report(**notes, others=others, checks=[check.line() for check in checks])

@@ -10,9 +10,10 @@ READS_PER_SECOND = 15.0
 
 
 class BodyFollower:
-    """Feed frames in order with `read`."""
+    """Feed frames in order with `read`. landmarks: reads crops as `bodies.body_landmarks` does."""
 
-    def __init__(self):
+    def __init__(self, landmarks=bodies.body_landmarks):
+        self._landmarks = landmarks
         self.restart()
 
     def restart(self) -> None:
@@ -39,7 +40,7 @@ class BodyFollower:
                     self.start(None)
                     return None
                 self._region = bodies.roi_from_detection(max(found, key=lambda box: box.score))
-            body = bodies.body_landmarks(frame[None], self._region[None])
+            body = self._landmarks(frame[None], self._region[None])
             if float(body.presence[0]) > 0.5:
                 self._region = bodies.roi_from_landmarks(body)[0]
                 self.place = _head(body.points[0])

@@ -20,10 +20,11 @@ SEARCH_EVERY_S = 0.25
 class FaceFollower:
     """Feed batches in order with `read`; the face once chosen is followed by its crop.
 
-    On a fresh start the largest face is taken.
+    On a fresh start the largest face is taken. landmarks: reads crops as `faces.face_landmarks` does.
     """
 
-    def __init__(self, frame_rate: float):
+    def __init__(self, frame_rate: float, landmarks=faces.face_landmarks):
+        self._landmarks = landmarks
         self._search_gap = max(1, round(SEARCH_EVERY_S * frame_rate))
         self.restart()
 
@@ -104,14 +105,14 @@ class FaceFollower:
     def _read_run(self, frames):
         """Landmarks of consecutive frames from the last known crop, read twice where the face moved in it."""
         regions = self._region.expand(len(frames), -1).clone()
-        points, presence = faces.face_landmarks(frames, regions)
+        points, presence = self._landmarks(frames, regions)
         for _ in range(2):
             wanted = faces.roi_from_landmarks(points)
             moved = _moved(regions, wanted) & (presence > 0.1)
             if not bool(moved.any()):
                 break
             regions[moved] = wanted[moved]
-            points[moved], presence[moved] = faces.face_landmarks(frames[moved], regions[moved])
+            points[moved], presence[moved] = self._landmarks(frames[moved], regions[moved])
         return points, presence
 
     def _find(self, frame: torch.Tensor, hint: torch.Tensor | None, near: torch.Tensor | None = None) -> bool:

@@ -32,9 +32,11 @@ MARGIN = 0.1
 
 
 class HandFollower:
-    """Feed frames in order with `read`, with the body's joints of the same frame."""
+    """Feed frames in order with `read`, with the body's joints of the same frame. landmarks: reads crops as
+    `hands.hand_landmarks` does."""
 
-    def __init__(self):
+    def __init__(self, landmarks=hands.hand_landmarks):
+        self._landmarks = landmarks
         self.restart()
 
     def restart(self) -> None:
@@ -98,7 +100,7 @@ class HandFollower:
             return {}
         sides = list(wanted)
         rois = torch.stack([wanted[side] for side in sides])
-        read = hands.hand_landmarks(frame[None], rois, pictures=torch.zeros(len(sides), dtype=torch.long))
+        read = self._landmarks(frame[None], rois, pictures=torch.zeros(len(sides), dtype=torch.long))
         found = {}
         for row, side in enumerate(sides):
             steady = STEADY if self._region[side] is not None else 0.0

@@ -13,6 +13,7 @@ from .follow_body import READS_PER_SECOND, BodyFollower, face_region
 from .follow_face import FaceFollower
 from .follow_hands import HandFollower
 from .subject import Subject, choose
+from .tracker import BUILTIN, Tracker
 
 CLOSE_UP = 0.36
 """A face higher than this share of the frame is a close-up: the body networks only look for the shoulders."""
@@ -60,13 +61,16 @@ class Seen:
 class Performer:
     """Feed the parts of a clip in order with `read`."""
 
-    def __init__(self, clip: Clip, subject: Subject, body: bool = True, hands: bool = True):
+    def __init__(
+        self, clip: Clip, subject: Subject, body: bool = True, hands: bool = True, tracker: Tracker = BUILTIN
+    ):
         self._rate, self._height, self._size = float(clip.frame_rate), clip.height, (clip.width, clip.height)
         self._subject = subject
         # without a body the shoulders are still read now and then: they say where a lost face is
         self._with_body, self._with_hands = body, hands and body
         self._stride = max(1, round(self._rate / READS_PER_SECOND))
-        self._face, self._body, self._hands = FaceFollower(self._rate), BodyFollower(), HandFollower()
+        self._face, self._body = FaceFollower(self._rate, tracker.face), BodyFollower(tracker.body)
+        self._hands = HandFollower(tracker.hands)
         self._looks: list[torch.Tensor] = []
         self._crowds: list[Crowd] = []
         self._begin_shot()
