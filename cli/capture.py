@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .tracker import add_tracker, open_chosen
+
 STYLES = ("simple", "openpose", "wan animate")  # engine.record has the same; the parser must not load the engine
 
 
@@ -17,6 +19,7 @@ def add_capture(commands) -> None:
     parser.add_argument("--skeleton", type=Path, help="write the skeleton as a video (.mp4)")
     parser.add_argument("--skeleton-style", choices=STYLES, default=STYLES[0])
     parser.add_argument("--keypoints", type=Path, help="write OpenPose key points (.json)")
+    add_tracker(parser)
     parser.set_defaults(run=_capture)
 
 
@@ -24,7 +27,7 @@ def _capture(options) -> int:
     from ..engine.record import record
     from .progress import ProgressBars
 
-    with ProgressBars() as bars:
+    with open_chosen(options) as tracker, ProgressBars() as bars:
         track = record(
             options.motion,
             options.output,
@@ -34,6 +37,7 @@ def _capture(options) -> int:
             skeleton=options.skeleton,
             skeleton_style=options.skeleton_style,
             keypoints=options.keypoints,
+            tracker=tracker,
             progress=lambda done, total: bars.update("capture", done, total),
         )
     size = options.output.stat().st_size / 1e6

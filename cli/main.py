@@ -10,6 +10,7 @@ from pathlib import Path
 from ..engine.errors import MediaError, MotionControlError
 from .bind import add_bind, add_library, find_identity
 from .capture import add_capture
+from .tracker import add_tracker, open_chosen
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,6 +71,7 @@ def _add_settings(parser) -> None:
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the reference")
     parser.add_argument("--duration", type=float, help="seconds of the reference to use")
     _add_subject(parser)
+    add_tracker(parser)
     parser.add_argument(
         "--segment", choices=("first", "auto"), default="first", help="auto: the best --duration seconds"
     )
@@ -112,7 +114,7 @@ def _animate(options) -> int:
         head_strength=options.head_strength,
         seed=options.seed,
     )
-    with ProgressBars() as bars:
+    with open_chosen(options) as tracker, ProgressBars() as bars:
         report = animate(
             options.motion,
             options.character or [],
@@ -126,6 +128,7 @@ def _animate(options) -> int:
             segment=options.segment,
             restore=options.restore,
             subject=_subject(options),
+            tracker=tracker,
             sheet=options.sheet,
             progress=bars.update,
         )

@@ -13,10 +13,14 @@ from .restore_face import RestoreFace
 from .save_identity import SaveIdentity
 from .save_motion_track import SaveMotionTrack
 from .subject_mask import SubjectMask
+from .trackers import register_folder
 from .video_combine import VideoCombine
 
 
 class MotionControlExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        register_folder()
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         main = [LoadMotionRef, ExtractPose, BindIdentity, MotionSampler, RestoreFace, VideoCombine]
         return [*main, SaveIdentity, LoadIdentity, SaveMotionTrack, LoadMotionTrack, FaceCrops, SubjectMask]

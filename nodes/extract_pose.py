@@ -13,6 +13,7 @@ from .support import (
     report_lines,
     supported,
 )
+from .trackers import TRACKERS, open_chosen
 
 
 class ExtractPose(io.ComfyNode):
@@ -61,6 +62,13 @@ class ExtractPose(io.ComfyNode):
                     optional=True,
                     tooltip="Capture both hands where the wrists are in view. Off is faster. Needs body.",
                 ),
+                io.Combo.Input(
+                    "tracker",
+                    options=TRACKERS,
+                    default=TRACKERS[0],
+                    optional=True,
+                    tooltip="Whose networks read the landmarks. mediapipe is slower, and needs its package and files.",
+                ),
                 PoseKeypoint.Input(
                     "pose_keypoints",
                     optional=True,
@@ -91,16 +99,18 @@ class ExtractPose(io.ComfyNode):
     @classmethod
     def execute(
         cls, clip, smoothing, skeleton_style=SIMPLE, subject="largest", body=True, hands=True,
-        pose_keypoints=None, face_landmarks=None,
+        tracker=TRACKERS[0], pose_keypoints=None, face_landmarks=None,
     ) -> io.NodeOutput:  # fmt: skip
         from ..engine import capture, exchange
 
         progress = NodeProgress()
         if pose_keypoints is None and face_landmarks is None:
             who = capture.parse_subject(subject)
-            track = capture.extract_track(
-                clip, smoothing=smoothing, subject=who, body=body, hands=hands, progress=progress
-            )
+            parts = {"body": body, "hands": hands}
+            with open_chosen(tracker) as reader:
+                track = capture.extract_track(
+                    clip, smoothing=smoothing, subject=who, **parts, tracker=reader, progress=progress
+                )
         else:
             track = exchange.import_for_clip(clip, pose_keypoints, face_landmarks, smoothing)
         skeleton = draw(track, skeleton_style, progress)

@@ -9,6 +9,7 @@ and the report says so. Nothing is downloaded.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -26,9 +27,9 @@ from .tracker import Tracker
 
 FILES = {
     "face": ("face_landmarker.task", "face_landmarker_v2.task"),
-    "body": ("pose_landmarker_full.task", "pose_landmarker_heavy.task", "pose_landmarker_lite.task", "pose_landmarker.task"),
+    "body": ("pose_landmarker_full.task", "pose_landmarker_heavy.task", "pose_landmarker_lite.task"),
     "hands": ("hand_landmarker.task",),
-}  # fmt: skip
+}
 """Names under which MediaPipe publishes the models, the one like the built-in network first."""
 SIDES = {"face": 320, "body": 384, "hands": 320}
 """px of the crops: more than the inputs of the networks (256, 256, 224), because they crop once more."""
@@ -54,21 +55,21 @@ def open_mediapipe(folders: Sequence[Path] = ()) -> Tracker:
             f"tracker mediapipe {package.__version__} needs {FILES['face'][0]} and there is none {where}; "
             "get the file from MediaPipe's model page, or choose the tracker builtin."
         )
-    readers: dict[str, Read] = {}
-    closing, notes = [], [f"mediapipe {package.__version__}"]
-    for part, path in files.items():
-        if path is not None:
-            readers[part], close = _open_task(package, part, path)
-            notes.append(f"{part} by {path.name}")
-        elif solutions is not None:
-            readers[part], close = _open_solution(solutions, part)
-            notes.append(f"{part} by the package's own model")
-        else:
-            notes.append(f"{part} by the built-in network, because there is no {FILES[part][0]}")
-            continue
-        closing.append(close)
-    functions = {part: _FUNCTIONS[part](read) for part, read in readers.items()}
-    return Tracker("mediapipe", **functions, notes=tuple(notes), close=lambda: [close() for close in closing])
+    functions, notes = {}, [f"mediapipe {package.__version__}"]
+    with contextlib.ExitStack() as opened:
+        for part, path in files.items():
+            if path is not None:
+                read, close = _open_task(package, part, path)
+                notes.append(f"{part} by {path.name}")
+            elif solutions is not None:
+                read, close = _open_solution(solutions, part)
+                notes.append(f"{part} by the package's own model")
+            else:
+                notes.append(f"{part} by the built-in network, because there is no {FILES[part][0]}")
+                continue
+            opened.callback(close)
+            functions[part] = _FUNCTIONS[part](read)
+        return Tracker("mediapipe", **functions, notes=tuple(notes), close=opened.pop_all().close)
 
 
 def _import() -> ModuleType:
@@ -133,7 +134,8 @@ def _open_task(package: ModuleType, part: str, path: Path) -> tuple[Read, Callab
         if not found.hand_landmarks:
             return None
         side = found.handedness[0][0]
-        return _hand(found.hand_landmarks[0], found.hand_world_landmarks[0], side.category_name, side.score)
+        right = side.score if side.category_name == "Right" else 1 - side.score
+        return _hand(found.hand_landmarks[0], found.hand_world_landmarks[0], right)
 
     return read, task.close
 
@@ -157,7 +159,8 @@ def _open_solution(solutions: ModuleType, part: str) -> tuple[Read, Callable[[],
             return None
         side = found.multi_handedness[0].classification[0]
         points, world = found.multi_hand_landmarks[0].landmark, found.multi_hand_world_landmarks[0].landmark
-        return _hand(points, world, side.label, side.score)
+        # `solutions`, unlike Tasks, takes every picture for a mirrored one
+        return _hand(points, world, side.score if side.label == "Left" else 1 - side.score)
 
     return read, made.close
 
@@ -171,10 +174,8 @@ def _body(points, world) -> dict[str, Tensor]:
     return {"points": _numbers(points), "visibility": seen[:, 0], "presence": seen[:, 1], "world": _numbers(world)}
 
 
-def _hand(points, world, label: str, score: float) -> dict[str, Tensor]:
-    # The package takes pictures for mirrored ones: its left hand is the right hand of an ordinary picture.
-    right = torch.tensor(score if label == "Left" else 1 - score)
-    return {"points": _numbers(points), "world": _numbers(world), "right": right}
+def _hand(points, world, right: float) -> dict[str, Tensor]:
+    return {"points": _numbers(points), "world": _numbers(world), "right": torch.tensor(right)}
 
 
 def _read_all(

@@ -61,9 +61,7 @@ class Seen:
 class Performer:
     """Feed the parts of a clip in order with `read`."""
 
-    def __init__(
-        self, clip: Clip, subject: Subject, body: bool = True, hands: bool = True, tracker: Tracker = BUILTIN
-    ):
+    def __init__(self, clip: Clip, subject: Subject, body: bool = True, hands: bool = True, tracker: Tracker = BUILTIN):
         self._rate, self._height, self._size = float(clip.frame_rate), clip.height, (clip.width, clip.height)
         self._subject = subject
         # without a body the shoulders are still read now and then: they say where a lost face is

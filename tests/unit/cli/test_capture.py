@@ -87,6 +87,10 @@ def test_sound_comes_with_the_motion_reference_only(captured, tmp_path):
         ("capture", {"skeleton": "bones.avi"}, "ending '.avi'"),
         ("capture", {"keypoints": "points.txt"}, ".json"),
         ("capture", {"motion": "gone.mp4"}, "does not exist"),
+        ("capture", {"tracker": "mediapipe"}, "tracker"),  # the package or its files: neither is a part of the tests
+        ("capture", {"tracker-models": "."}, "add --tracker mediapipe"),
+        ("capture", {"tracker": "mediapipe", "tracker-models": "gone"}, "not a folder"),
+        ("animate", {"track": "bad.safetensors", "tracker": "mediapipe"}, "a track is played"),
         ("animate", {}, "neither"),
         ("animate", {"track": "gone.safetensors"}, "cannot be read"),
         ("animate", {"track": "bad.safetensors"}, "no motion track"),

@@ -73,7 +73,16 @@ def _folder_paths(base: Path):
     def of_kind(names, kinds):
         return [name for name in names if (mimetypes.guess_type(name)[0] or "").split("/")[0] in kinds]
 
+    folders: dict[str, list[str]] = {}
+
+    def add_model_folder_path(name, path):
+        if path not in folders.setdefault(name, []):
+            folders[name].append(path)
+
     return {
+        "models_dir": str(base / "models"),
+        "add_model_folder_path": add_model_folder_path,
+        "get_folder_paths": lambda name: list(folders[name]),
         "get_input_directory": lambda: str(base / "input"),
         "get_output_directory": lambda: str(base / "output"),
         "models_dir": str(base / "models"),

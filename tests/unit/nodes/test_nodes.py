@@ -1,5 +1,7 @@
 import asyncio
+import contextlib
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -97,13 +99,41 @@ def test_extract_draws_every_frame_and_reports(nodes, engine):
         asked.update(options)
         return track
 
-    engine("capture", extract_track=extract_track, draw_skeleton=draw_skeleton, parse_subject=lambda text: [text])
+    own = contextlib.nullcontext("own")
+    given = {"parse_subject": lambda text: [text], "BUILTIN": own}
+    engine("capture", extract_track=extract_track, draw_skeleton=draw_skeleton, **given)
     engine("exchange", keypoint_frames=lambda track: ["frame"] * len(track))
     result, skeleton, report, keypoints = nodes.ExtractPose.execute(None, 0.5, subject="0.4,0.6", hands=False).values
-    assert asked == {"smoothing": 0.5, "subject": ["0.4,0.6"], "body": True, "hands": False}
+    assert asked == {"smoothing": 0.5, "subject": ["0.4,0.6"], "body": True, "hands": False, "tracker": "own"}
     assert result is track and skeleton.shape == (70, 9, 16, 3)
     assert torch.equal((skeleton[:, 0, 0, 0] * 255).round(), torch.arange(70.0))
     assert report == "frames: 70\nPASS face: 1 (wanted 1)" and len(keypoints) == 70
+
+
+def test_mediapipe_s_files_are_looked_for_in_comfyui_s_models_folder(nodes, engine, comfy):
+    import folder_paths
+
+    asyncio.run(nodes.MotionControlExtension().on_load())
+    own = str(comfy / "models" / "mediapipe")
+    assert folder_paths.get_folder_paths("mediapipe") == [own]
+    folder_paths.add_model_folder_path("mediapipe", str(comfy / "more"))  # as extra_model_paths.yaml does
+    asked, closed = [], []
+
+    @contextlib.contextmanager
+    def open_tracker(name, folders):
+        asked.append((name, folders))
+        yield "reader"
+        closed.append(name)
+
+    def extract_track(clip, tracker, **_):
+        assert tracker == "reader" and not closed
+        return Track(count=1, width=64, height=64, report={})
+
+    given = {"parse_subject": str, "BUILTIN": None, "draw_skeleton": lambda *_, **__: torch.zeros(1, 9, 16, 3).byte()}
+    engine("capture", extract_track=extract_track, open_tracker=open_tracker, **given)
+    engine("exchange", keypoint_frames=lambda track: [])
+    nodes.ExtractPose.execute(None, 0.5, tracker="mediapipe")
+    assert asked == [("mediapipe", [Path(own), comfy / "more"])] and closed == ["mediapipe"]
 
 
 def test_extract_takes_other_nodes_detections_and_draws_in_a_model_s_style(nodes, engine):
@@ -359,7 +389,8 @@ def test_cancel_stops_the_loop(nodes, engine, monkeypatch):
     def extract_track(clip, progress, **options):
         progress(1, 2)
 
-    engine("capture", extract_track=extract_track, parse_subject=lambda text: text)
+    own = contextlib.nullcontext()
+    engine("capture", extract_track=extract_track, parse_subject=lambda text: text, BUILTIN=own)
     with pytest.raises(Cancelled):
         nodes.ExtractPose.execute(None, 0.5)
 
