@@ -1,6 +1,7 @@
 """capture writes a track and animate plays it, with the reference's sound or without."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -87,7 +88,6 @@ def test_sound_comes_with_the_motion_reference_only(captured, tmp_path):
         ("capture", {"skeleton": "bones.avi"}, "ending '.avi'"),
         ("capture", {"keypoints": "points.txt"}, ".json"),
         ("capture", {"motion": "gone.mp4"}, "does not exist"),
-        ("capture", {"tracker": "mediapipe"}, "tracker"),  # the package or its files: neither is a part of the tests
         ("capture", {"tracker-models": "."}, "add --tracker mediapipe"),
         ("capture", {"tracker": "mediapipe", "tracker-models": "gone"}, "not a folder"),
         ("animate", {"track": "bad.safetensors", "tracker": "mediapipe"}, "a track is played"),
@@ -109,3 +109,12 @@ def test_bad_input_is_one_sentence(files, tmp_path, capfd, command, options, wor
     (line,) = [one for one in capfd.readouterr().err.split("\n") if one.startswith(("error", "Traceback"))]
     assert words in line and line.endswith(".")
     assert [path.name for path in tmp_path.iterdir()] == ["bad.safetensors"]
+
+
+def test_a_missing_package_is_said_before_anything_is_read(files, tmp_path, capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    output = tmp_path / "a.safetensors"
+    assert main(["capture", f"--motion={files / 'talk.mp4'}", f"--output={output}", "--tracker=mediapipe"]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("error: tracker is mediapipe and the package mediapipe is not installed") and line[-1] == "."
+    assert not output.exists()
