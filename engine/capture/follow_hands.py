@@ -13,7 +13,16 @@ SIDES = ((16, 18, 20, 14), (15, 17, 19, 13))
 HAND_OF_JOINTS = (2.7, -0.1)
 """Size and shift of the crop around the body's hand joints. Source: MediaPipe (Apache-2.0),
 mediapipe/modules/holistic_landmark/hand_landmarks_from_pose_to_recrop and its calculator."""
-SEARCH_EVERY = 6
+HAND_LENGTH = (0.75, 0.5)
+"""Length of a hand over that of its forearm and over the distance of the shoulder joints: adults have about 19 cm,
+25 cm and 36 cm. The longer counts: a forearm that points at the camera looks short, and so do shoulders from the
+side."""
+TIGHT = (1.2, 0.5)
+"""Side of a crop and how far its middle lies beyond the wrist, in hand lengths. Half the size of the crop around the
+joints: of hands seen edge-on, which fill little of a crop, it finds about half of those that the larger one misses."""
+SEARCH = (2.9, 0.3)
+"""The same for the picture in which palms are looked for."""
+SEARCH_EVERY = 2
 """The palm detector looks at an arm whose hand is lost in one of so many reads."""
 PATIENCE = 3
 """A hand that was not found so many times running is looked for in every second read only."""
@@ -51,24 +60,25 @@ class HandFollower:
 
         Returns points float32 [2, 21, 3] px, right hand first, and presence float32 [2], 0 where there is no hand.
         """
-        points, seen = torch.zeros(2, 21, 3), torch.zeros(2)
+        points, presence = torch.zeros(2, 21, 3), torch.zeros(2)
         if joints is None:
             self._region = [None, None]
-            return points, seen
+            return points, presence
         found: dict[int, _Hand] = {}
-        for attempt in (self._tracked, self._at_the_joints, self._on_the_arm):
+        for attempt in (self._tracked, self._at_the_joints, self._beyond_the_wrist, self._on_the_arm):
             wanted = {side: attempt(frame, joints, side) for side in (0, 1) if side not in found}
             wanted = {side: region for side, region in wanted.items() if region is not None}
-            found |= self._look(frame, joints, wanted)
+            seen = self._look(frame, joints, wanted)
+            found |= seen if attempt == self._tracked else self._confirmed(frame, joints, seen)
         found = self._assign(self._distinct(found, joints), joints)
         for side in (0, 1):
             hand = found.get(side)
             self._failed[side] = 0 if hand else self._failed[side] + 1
-            self._region[side] = hands.roi_from_landmarks(hand.points[None])[0] if hand else None
+            self._region[side] = _next_region(hand) if hand else None
             if hand:
-                points[side], seen[side] = hand.points, hand.presence
+                points[side], presence[side] = hand.points, hand.presence
                 self._right[side] = hand.right
-        return points, seen
+        return points, presence
 
     def _tracked(self, frame, joints, side):
         return self._region[side]
@@ -77,6 +87,11 @@ class HandFollower:
         if self._failed[side] >= PATIENCE and self._failed[side] % 2:
             return None
         return region_of_joints(joints, side, frame.shape)
+
+    def _beyond_the_wrist(self, frame, joints, side):
+        if self._failed[side] >= PATIENCE and self._failed[side] % 2:
+            return None
+        return _tight_region(joints, side) if _wrist_in_view(joints, side, frame.shape) else None
 
     def _on_the_arm(self, frame, joints, side):
         if self._failed[side] % SEARCH_EVERY or not _wrist_in_view(joints, side, frame.shape):
@@ -110,13 +125,18 @@ class HandFollower:
                 found[side] = hand
         return found
 
+    def _confirmed(self, frame, joints, found) -> dict[int, _Hand]:
+        """New hands are read again from the crop that their points ask for: only those that are seen there, too, and of
+        both reads the surer one, because a hand on edge is often less sure in its own crop."""
+        again = self._look(frame, joints, {side: _next_region(hand) for side, hand in found.items()})
+        both = {side: (found[side], hand) for side, hand in again.items() if _same(found[side], hand)}
+        return {side: max(pair, key=lambda hand: hand.presence) for side, pair in both.items()}
+
     def _distinct(self, found, joints) -> dict[int, _Hand]:
         """Two finds of one hand are one hand: it stays with the arm it fits better."""
         if len(found) < 2:
             return found
-        right, left = found[0], found[1]
-        apart = (right.middle - left.middle).norm()
-        if float(apart) > SAME_HAND * max(right.palm, left.palm):
+        if not _same(found[0], found[1]):
             return found
         side = min((0, 1), key=lambda one: _cost(found[one], joints, one))
         self._region[1 - side] = None
@@ -158,6 +178,30 @@ def region_of_joints(joints: torch.Tensor, side: int, shape) -> torch.Tensor | N
     return torch.tensor([float(centre[0]), float(centre[1]), size, size, float(angle)])
 
 
+def _tight_region(joints: torch.Tensor, side: int) -> torch.Tensor:
+    """[5] the crop of a hand that lies straight beyond its wrist, no larger than the hand must be."""
+    wrist, little, index = joints[list(SIDES[side][:3]), :2]
+    up = torch.nn.functional.normalize((2 * index + little) / 3 - wrist, dim=0)
+    length = _hand_length(joints, side)
+    centre, size = wrist + TIGHT[1] * length * up, TIGHT[0] * length
+    return torch.tensor([float(centre[0]), float(centre[1]), size, size, float(torch.atan2(up[0], -up[1]))])
+
+
+def _hand_length(joints: torch.Tensor, side: int) -> float:
+    """px, what the body says about it."""
+    forearm = joints[SIDES[side][0], :2] - joints[SIDES[side][3], :2]
+    shoulders = joints[11, :2] - joints[12, :2]
+    return max(1.0, HAND_LENGTH[0] * float(forearm.norm()), HAND_LENGTH[1] * float(shoulders.norm()))
+
+
+def _same(one: _Hand, other: _Hand) -> bool:
+    return float((one.middle - other.middle).norm()) <= SAME_HAND * max(one.palm, other.palm)
+
+
+def _next_region(hand: _Hand) -> torch.Tensor:
+    return hands.roi_from_landmarks(hand.points[None])[0]
+
+
 def _wrist_in_view(joints, side, shape) -> bool:
     wrist = joints[SIDES[side][0]]
     inside = 0 <= float(wrist[0]) < shape[1] and 0 <= float(wrist[1]) < shape[0]
@@ -167,8 +211,9 @@ def _wrist_in_view(joints, side, shape) -> bool:
 def _cut_out_arm(frame, joints, side) -> tuple[torch.Tensor, torch.Tensor] | None:
     """A square picture around the hand end of an arm and its upper left corner; None where nothing is left of it."""
     wrist, elbow = joints[SIDES[side][0], :2], joints[SIDES[side][3], :2]
-    reach = max(float((wrist - elbow).norm()), 0.4 * _length(joints))
-    centre = wrist + 0.3 * (wrist - elbow)
+    length = _hand_length(joints, side)
+    reach = SEARCH[0] * length / 2
+    centre = wrist + SEARCH[1] * length * torch.nn.functional.normalize(wrist - elbow, dim=0)
     low = (centre - reach).round().clamp_min(0).long()
     x1, y1 = (centre + reach).round().long().tolist()
     crop = frame[int(low[1]) : max(y1, 0), int(low[0]) : max(x1, 0)]
