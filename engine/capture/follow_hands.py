@@ -8,6 +8,8 @@ from ...models import hands
 
 PRESENT = 0.5
 """Presence of the landmark network from which a crop holds a hand; the same for a wrist of the body."""
+GLIMPSE, LOOKS = 0.1, 3
+"""Presence from which it is worth looking again where the points are, and how often a new crop is looked at."""
 SIDES = ((16, 18, 20, 14), (15, 17, 19, 13))
 """Wrist, little finger, index finger and elbow among the body's joints; the right hand first."""
 HAND_OF_JOINTS = (2.7, -0.1)
@@ -68,8 +70,8 @@ class HandFollower:
         for attempt in (self._tracked, self._at_the_joints, self._beyond_the_wrist, self._on_the_arm):
             wanted = {side: attempt(frame, joints, side) for side in (0, 1) if side not in found}
             wanted = {side: region for side, region in wanted.items() if region is not None}
-            seen = self._look(frame, joints, wanted)
-            found |= seen if attempt == self._tracked else self._confirmed(frame, joints, seen)
+            look = self._look if attempt == self._tracked else self._look_twice
+            found |= look(frame, joints, wanted)
         found = self._assign(self._distinct(found, joints), joints)
         for side in (0, 1):
             hand = found.get(side)
@@ -109,7 +111,7 @@ class HandFollower:
         region[:2] += corner
         return region
 
-    def _look(self, frame, joints, wanted) -> dict[int, _Hand]:
+    def _look(self, frame, joints, wanted, least: float = PRESENT) -> dict[int, _Hand]:
         """The believable hands in the wanted regions."""
         if not wanted:
             return {}
@@ -121,16 +123,23 @@ class HandFollower:
             steady = STEADY if self._region[side] is not None else 0.0
             right = steady * self._right[side] + (1 - steady) * float(read.right[row])
             hand = _Hand(read.points[row], float(read.presence[row]), right)
-            if hand.presence >= PRESENT and _fits_the_body(hand, joints):
+            if hand.presence >= least and _fits_the_body(hand, joints):
                 found[side] = hand
         return found
 
-    def _confirmed(self, frame, joints, found) -> dict[int, _Hand]:
-        """New hands are read again from the crop that their points ask for: only those that are seen there, too, and of
-        both reads the surer one, because a hand on edge is often less sure in its own crop."""
-        again = self._look(frame, joints, {side: _next_region(hand) for side, hand in found.items()})
-        both = {side: (found[side], hand) for side, hand in again.items() if _same(found[side], hand)}
-        return {side: max(pair, key=lambda hand: hand.presence) for side, pair in both.items()}
+    def _look_twice(self, frame, joints, wanted) -> dict[int, _Hand]:
+        """New hands: those that two looks running see in the same place, the second from the crop that the first one's
+        points ask for. The surer read counts: a hand on edge is often less sure in its own crop."""
+        found, before = {}, {}
+        for _ in range(LOOKS):
+            now = self._look(frame, joints, wanted, GLIMPSE)
+            for side, hand in now.items():
+                pair = (before.get(side, hand), hand)
+                if side in before and min(one.presence for one in pair) >= PRESENT and _same(*pair):
+                    found[side] = max(pair, key=lambda one: one.presence)
+            wanted = {side: _next_region(hand) for side, hand in now.items() if side not in found}
+            before = now
+        return found
 
     def _distinct(self, found, joints) -> dict[int, _Hand]:
         """Two finds of one hand are one hand: it stays with the arm it fits better."""
