@@ -79,4 +79,6 @@ def extract_track(
         *check_looks(looks, known),
     )
     notes = {"tracker": list(tracker.notes)} if tracker.notes else {}
+    if bool(seen.hands_read.any()):
+        notes["hand_swaps"] = performer.hand_swaps
     return track.with_report(**notes, others=others, checks=[check.line() for check in checks])

@@ -43,11 +43,15 @@ MARGIN = 0.1
 
 
 class HandFollower:
-    """Feed frames in order with `read`, with the body's joints of the same frame. landmarks: reads crops as
-    `hands.hand_landmarks` does."""
+    """Feed frames in order with `read`, with the body's joints of the same frame.
+
+    landmarks: reads crops as `hands.hand_landmarks` does. swaps: how often hands were found on the wrong arm and put
+    right, in all shots.
+    """
 
     def __init__(self, landmarks=hands.hand_landmarks):
         self._landmarks = landmarks
+        self.swaps = 0
         self.restart()
 
     def restart(self) -> None:
@@ -55,7 +59,6 @@ class HandFollower:
         self._region: list[torch.Tensor | None] = [None, None]
         self._right = [0.5, 0.5]
         self._failed = [0, 0]
-        self.swaps = 0
 
     def read(self, frame: torch.Tensor, joints: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """frame: uint8 [H, W, 3]. joints: [33, 5] of the body or None when nobody is seen.

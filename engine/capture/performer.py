@@ -184,6 +184,11 @@ class Performer:
             mesh = points[known][:, :468, 1]
             self._close_up = float((mesh.amax(1) - mesh.amin(1)).mean()) > CLOSE_UP * self._height
 
+    @property
+    def hand_swaps(self) -> int:
+        """How often left and right were found on the wrong arm and put right."""
+        return self._hands.swaps
+
     def others(self) -> list[dict]:
         """Everybody else: where first seen (fractions of the picture), since which frame, in how many frames."""
         return [

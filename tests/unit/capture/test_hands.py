@@ -9,6 +9,7 @@ import torch
 from motion_control.engine.capture.assemble import Observations, assemble_track
 from motion_control.engine.capture.follow_hands import HandFollower, region_of_joints
 from motion_control.engine.geometry.pose import canonical_face
+from motion_control.models.hands import HandLandmarks
 
 COUNT, RATE = 40, 25
 
@@ -118,3 +119,73 @@ def test_no_body_no_hands_and_no_phantoms(portraits):
 def test_a_close_up_costs_no_look_at_hands(waving, capture):
     track = capture(waving.frames[:8])
     assert track.hand_confidence.max() == 0 and track.hands.abs().max() == 0
+
+
+class Network:
+    """Stands for the hand network. `sees(region)` says with which presence the hand of the nearest wrist is seen in a
+    crop; `right` whether it looks like a right hand, by its number."""
+
+    def __init__(self, hand, joints, sees, right=(1.0, 0.0)):
+        self.hand, self.sees, self.right = hand, sees, right
+        self.wrists = joints[[16, 15], :2]
+        self.regions = []
+
+    def __call__(self, images, rois, *, pictures=None):
+        self.regions += list(rois)
+        near = [int((self.wrists - roi[:2]).norm(dim=1).argmin()) for roi in rois]
+        # fingers down, as the arms of `body`
+        down = torch.tensor([1.0, -1.0, 1.0])
+        points = torch.stack([self.hand * down + torch.cat([self.wrists[i], torch.zeros(1)]) for i in near])
+        presence = torch.tensor([float(self.sees(roi)) for roi in rois])
+        return HandLandmarks(
+            points, presence, torch.tensor([self.right[i] for i in near]), torch.zeros(len(rois), 21, 3)
+        )
+
+
+WALL = torch.zeros(400, 400, 3, dtype=torch.uint8)
+HAND = 60  # px, how long a hand of `body` must be: its shoulders are 120 px apart
+
+
+def test_a_hand_on_edge_is_found_in_a_tight_crop_and_followed(hand):
+    """Seen only where it fills the crop: the one around the joints is twice as large as a hand and too wide for it."""
+    network = Network(0.5 * hand, body(), lambda roi: 0.8 if roi[2] < 1.4 * HAND else 0.0)
+    follower = HandFollower(network)
+    points, presence = follower.read(WALL, body())
+    assert presence.tolist() == pytest.approx([0.8, 0.8])
+    assert (points[0, 0, :2] - torch.tensor([100.0, 200])).norm() < 1e-3
+    network.regions.clear()
+    _, presence = follower.read(WALL, body())
+    assert presence.min() > 0.5 and len(network.regions) == 2  # followed by its own crop: one look at each
+
+
+def test_a_hand_that_only_one_crop_sees_is_no_hand(hand):
+    first = []
+
+    def once(roi):
+        known = any((roi - one).abs().max() < 1e-3 for one in first)
+        if not known and len(first) < 2:
+            first.append(roi)
+        return 0.9 if len(first) <= 2 and any(roi is one for one in first) else 0.0
+
+    _, presence = HandFollower(Network(hand, body(), once)).read(WALL, body())
+    assert len(first) == 2 and presence.max() == 0
+
+
+def test_a_glimpse_is_looked_at_again_and_the_surer_look_counts(hand):
+    network = Network(hand, body(), None)
+    network.sees = lambda roi: (0.2, 0.2, 0.9, 0.9, 0.7, 0.7)[len(network.regions) - 2 + asked.pop(0)]
+    asked = [0, 1] * 3
+    _, presence = HandFollower(network).read(WALL, body())
+    assert presence.tolist() == pytest.approx([0.9, 0.9]) and len(network.regions) == 6
+
+
+def test_hands_that_were_found_on_the_wrong_arm_change_sides_and_are_counted(hand):
+    joints = body(right=(190.0, 200.0), left=(210.0, 200.0))  # crossed or mistaken: only handedness tells them apart
+    network = Network(0.5 * hand, joints, lambda roi: 0.9, right=(0.02, 0.98))
+    network.wrists = torch.tensor([[170.0, 210], [230.0, 210]])
+    follower = HandFollower(network)
+    points, presence = follower.read(WALL, joints)
+    assert presence.min() > 0.5 and points[0, 0, 0] == 230 and points[1, 0, 0] == 170
+    assert follower.swaps == 1
+    follower.restart()
+    assert follower.swaps == 1
