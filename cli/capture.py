@@ -41,6 +41,6 @@ def _capture(options) -> int:
             progress=lambda done, total: bars.update("capture", done, total),
         )
     size = options.output.stat().st_size / 1e6
-    print("\n".join(track.report.get("checks", [])))
+    print("\n".join([*track.report.get("tracker", []), *track.report.get("checks", [])]))
     print(f"{options.output}: {len(track)} frames, {size:.1f} MB")
     return 0

@@ -116,6 +116,7 @@ def animate(
         "segment": chosen or "first",
         "cuts": list(taken.cuts),
         "others": taken.report.get("others", []),
+        "tracker": taken.report.get("tracker", ["builtin"]),
         "reference": taken.report.get("checks", []),
         "character": report_text(bound).splitlines(),
     }

@@ -85,7 +85,6 @@ def _folder_paths(base: Path):
         "get_folder_paths": lambda name: list(folders[name]),
         "get_input_directory": lambda: str(base / "input"),
         "get_output_directory": lambda: str(base / "output"),
-        "models_dir": str(base / "models"),
         "folder_names_and_paths": {},
         "get_temp_directory": lambda: str(base / "temp"),
         "annotated_filepath": annotated,
