@@ -50,9 +50,9 @@ def open_mediapipe(folders: Sequence[Path] = ()) -> Tracker:
     solutions = _solutions(package)
     files = {part: _file(part, folders) for part in FILES}
     if files["face"] is None and solutions is None:
-        where = f"in {' or '.join(map(str, folders))}" if folders else "named (--tracker-models FOLDER)"
+        where = f"there is none in {' or '.join(map(str, folders))}" if folders else "--tracker-models names no folder"
         raise SettingError(
-            f"tracker mediapipe {package.__version__} needs {FILES['face'][0]} and there is none {where}; "
+            f"tracker mediapipe {package.__version__} needs {FILES['face'][0]} and {where}; "
             "get the file from MediaPipe's model page, or choose the tracker builtin."
         )
     functions, notes = {}, [f"mediapipe {package.__version__}"]
