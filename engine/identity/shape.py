@@ -10,10 +10,6 @@ from ..geometry.face_regions import open_skin
 from ..geometry.pose import canonical_face, head_pose, unpose
 from ..types import View
 
-GUESS = 0.15
-"""Weight of the depth that the landmark network guesses from a frontal picture, against what a profile shows."""
-
-
 def head_space(view: View) -> torch.Tensor:
     """The face of a view in head space, cm of the canonical face: float32 [478, 3]."""
     return unpose(view.points[None], *head_pose(view.points[None], canonical_face()))[0]
@@ -22,16 +18,16 @@ def head_space(view: View) -> torch.Tensor:
 def with_common_depth(views: list[View], primary: int) -> list[View]:
     """The views, the depth of the primary one's points taken from all of them.
 
-    What is depth in a frontal picture is seen as width in one from the side: weights grow with the square of the sine
-    of the yaw and with how well a point is seen. One view stays as it is.
+    Depth is what the landmark network guesses; the mean over several pictures, weighted by frontality (squared cosine
+    of the yaw) and by how well a point is seen, is a steadier guess. Heights and widths stay those of the primary view,
+    whose picture is reproduced exactly. One view stays as it is.
     """
     if len(views) < 2:
         return views
     total, weight = torch.zeros(478), torch.zeros(478)
     for view in views:
         _, rotation, _ = head_pose(view.points[None], canonical_face())
-        sideways = float(rotation[0, 0, 2].square())  # of the axis that points away from the face
-        share = (GUESS + sideways) * (0.05 + _seen(view))
+        share = rotation[0, 2, 2].square() * (0.05 + _seen(view))
         total += share * head_space(view)[:, 2]
         weight += share
     scale, rotation, place = (value[0] for value in head_pose(views[primary].points[None], canonical_face()))

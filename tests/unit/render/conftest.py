@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import SimpleNamespace
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -20,6 +22,12 @@ from motion_control.engine.geometry.sampling import sample
 SKULL = ((0.0, -2.0, 4.6), (7.4, 10.2, 8.4))
 RINGS, SECTORS = 24, 48
 OVERSAMPLED = 2
+
+
+@pytest.fixture(scope="session")
+def authored():
+    """Makes heads (`AuthoredHead.of(identity, hair colour)`) and the rotations `yaw(degrees)`."""
+    return SimpleNamespace(head=AuthoredHead.of, yaw=yaw)
 
 
 @dataclass(frozen=True)
