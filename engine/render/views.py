@@ -23,12 +23,12 @@ from .shown_mouth import open_gap, shown_mouth
 
 LEAST_APART = 9.0
 """Degrees between two views below which the second adds no angle."""
-HANDICAP, HANDICAP_MIRRORED = 6.0, 18.0
+HANDICAP, HANDICAP_MIRRORED = 4.0, 18.0
 """Degrees by which another view, and the mirror image of one, must be nearer to where the head looks than the primary
 view: a mirror image stands for a half that no picture shows."""
 HANDICAP_PER_CM = 8.0
 """The same per cm that the other view's face differs in expression: its folds do not go away."""
-HYSTERESIS = 4.0
+HYSTERESIS = 3.0
 """Degrees by which a view must be better than the one that is shown, so that a head at rest never flickers."""
 FADE_SECONDS = 0.25
 MOST_ENLARGED = 2.5
