@@ -27,6 +27,7 @@ DEPTH_BLUR_CM = 0.45
 MAX_DEPTH_SLOPE = 2.0
 """Depth per distance of the smooth field: 1 / sin(30 degrees), so that turns up to there keep it one-to-one."""
 INVERSION_STEPS = 8
+CONTOUR_CM, CONTOUR_RIDGE = 2.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -206,10 +207,12 @@ def _body_weights(view, nodes, figure) -> torch.Tensor:
 
 
 def _contour_weights(points, nodes, size) -> torch.Tensor:
-    """Pull of each face contour point on each node: inverse distance, fading 3 cm from the contour."""
-    contour = points[list(regions.FACE_OVAL), :2]
-    distance = torch.cdist(nodes.reshape(-1, 2), contour) / size  # cm
-    weight = (distance + 0.9).pow(-3)
-    weight = weight / weight.sum(1, keepdim=True)
-    fade = torch.exp(-(distance.amin(1, keepdim=True) / 3.0).square())
-    return weight * fade
+    """Pull of each face contour point on each node: Gaussians of 2 cm that together move every contour point by exactly
+    its own motion (radial basis functions; a weak ridge keeps neighbours from fighting)."""
+    contour = points[list(regions.FACE_OVAL), :2] / size  # cm
+
+    def basis(a: torch.Tensor) -> torch.Tensor:
+        return torch.exp(-(torch.cdist(a, contour) / CONTOUR_CM).square())
+
+    own = basis(contour)
+    return basis(nodes.reshape(-1, 2) / size) @ torch.linalg.inv(own + CONTOUR_RIDGE * torch.eye(len(contour)))
