@@ -21,6 +21,8 @@ import torch
 FACE_POINTS = 478
 BODY_JOINTS = 33
 HAND_JOINTS = 21
+RELIEF_SIDE = 96
+"""Texels of a relief map: about 6 per cm of a face."""
 FACE_PARTS = ("forehead", "right_eye", "left_eye", "nose", "right_cheek", "left_cheek", "mouth", "chin")
 """Regions of a face whose visibility is known one by one; an eye includes its brow. Sides are the subject's."""
 
@@ -117,6 +119,8 @@ class MotionTrack:
     (1 where nothing is known).
     cuts: indices of the first frame of every shot but the first.
     anchor: index of the most neutral frame. subject_box: float32 [T, 4] x0, y0, x1, y1.
+    relief: float32 [T, K], relief_basis: float32 [K, 96, 96]: how the skin's brightness changes as it folds; their
+    product is the logarithm of the gain against the resting face, over the face mesh's uv (see capture.relief).
     report: facts and verdicts for people.
     """
 
@@ -142,6 +146,8 @@ class MotionTrack:
     subject_box: torch.Tensor
     face_visibility: torch.Tensor
     quality: torch.Tensor
+    relief: torch.Tensor
+    relief_basis: torch.Tensor
     cuts: tuple[int, ...] = ()
     report: dict = field(default_factory=dict)
 

@@ -18,6 +18,7 @@ from .cuts import by_shot
 from .looks import Looks, exposure, read_looks
 from .occlusion import skin_colours
 from .performer import Performer, Seen
+from .relief import read_skin, with_relief
 from .subject import Subject
 from .tracker import BUILTIN, Tracker
 
@@ -42,7 +43,7 @@ def extract_track(
     runtime.place_networks()
     performer = Performer(clip, subject or Subject.largest(), body, hands, tracker)
     camera = CameraFollower(float(clip.frame_rate))
-    parts, skin, looks, times, cuts, done = [], [], [], [], [], 0
+    parts, skin, looks, folds, times, cuts, done = [], [], [], [], [], [], 0
     for part in prefetch(by_shot(iterate(clip, batch=BATCH))):
         runtime.check_interrupted()
         if part.begins:
@@ -50,6 +51,7 @@ def extract_track(
         parts.append(performer.read(part))
         camera.read(part, parts[-1])
         skin.append(skin_colours(part.batch.frames, parts[-1].face))
+        folds.append(read_skin(part.batch.frames, parts[-1].face, parts[-1].face_seen))
         looks.append(read_looks(part.batch.frames, skin[-1], parts[-1]))
         # a copy: what the decoding thread allocated must not stay, or its memory pool cannot be reused
         times.append(part.batch.times.clone())
@@ -71,6 +73,8 @@ def extract_track(
         camera=camera_path(trail, float(clip.frame_rate), track.anchor, track.cuts),
         quality=torch.stack([looks.sharpness, torch.where(known, exposure(looks), 1.0)], 1),
     )
+    if track.has_face:
+        track = with_relief(track, torch.cat(folds))
     others = performer.others()
     checks = (
         *check_track(track, clip),

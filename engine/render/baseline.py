@@ -23,7 +23,8 @@ MOST_FRAMES = 15
 @dataclass(frozen=True)
 class Baseline:
     """shape: float32 [478, 3] cm. rotation: float32 [3, 3]. scale: float. translation: float32 [2] px.
-    gaze: float32 [2, 2]. frame: index of the frame it was taken at."""
+    gaze: float32 [2, 2]. frame: index of the frame it was taken at. alike: int64 [n], the frames that
+    look like the character's picture, of a performer who is the character."""
 
     shape: torch.Tensor
     rotation: torch.Tensor
@@ -32,6 +33,7 @@ class Baseline:
     gaze: torch.Tensor
     frame: int
     from_character: bool = False
+    alike: torch.Tensor | None = None
 
 
 def choose_baseline(
@@ -59,6 +61,7 @@ def choose_baseline(
         track.gaze[order].mean(0),
         at,
         from_character=True,
+        alike=order,
     )
 
 

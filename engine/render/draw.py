@@ -19,6 +19,7 @@ from .camera import CameraPath
 from .figure import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, Figure, vertex_facing
 from .head_field import invert
 from .lashes import FADE_IN, lash_cover
+from .relief import apply_relief, skin_gain
 from .retarget import HeadMotion
 from .tiles import TILE, Canvas, Tiles, cut, tile_map, touched_tiles
 from .views import Shares, SideView, cover_of
@@ -115,10 +116,14 @@ def draw(
     positions = tile_map(normalised(coarse, *figure.size), tiles).contiguous()
     openings = {}
     if face is not None:
-        openings = mesh_map(figure, motion.closed[frames], pose, positions, tiles, face)
+        openings = mesh_map(figure, motion.closed[frames], pose, positions, tiles, face, relief=motion.relief[frames])
     rgba = look_up(figure, positions, tiles, pose)
     for head in heads:
         _draw_other_head(figure, head, coarse, touched, tiles, rgba)
+    if "relief" in openings:
+        place, gain = openings.pop("relief")
+        flat = rgba.view(4, -1)
+        flat[:3, place] = apply_relief(flat[:3].index_select(1, place), gain)
     if openings:
         draw_openings(figure, motion, pose, frames, openings, rgba, tiles, face)
     behind = backdrop_tiles(backdrop, camera, frames, tiles, canvas)
@@ -215,11 +220,14 @@ def face_box(pose: Pose, canvas: Canvas) -> Box | None:
     return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
-def mesh_map(figure: Figure, closed, pose: Pose, positions: torch.Tensor, tiles: Tiles, box: Box, values=None) -> dict:
+def mesh_map(
+    figure: Figure, closed, pose: Pose, positions: torch.Tensor, tiles: Tiles, box: Box, values=None, relief=None
+) -> dict:
     """Blends the face mesh's source positions into the tiles' normalised `positions` in place.
 
     Returns a soft mask float32 [B, h, w] over the box for the mouth opening and for each eye opening; with `values`,
-    float32 [B, 478] at the face's points, also those [B, h, w, 2] and where the skin is under "values".
+    float32 [B, 478] at the face's points, also those [B, h, w, 2] and where the skin is under "values"; with
+    `relief` [B, S, S] places in the tiles' flat pixels and the gain's logarithm there under "relief".
     """
     batch = len(pose.points)
     origin = positions.new_tensor([box.x0, box.y0])
@@ -245,6 +253,8 @@ def mesh_map(figure: Figure, closed, pose: Pose, positions: torch.Tensor, tiles:
         plane[hits.pixel, 0] = hits.interpolate(figure.triangles, values[..., None])[:, 0]
         plane[hits.pixel, 1] = 1
         found["values"] = plane.view(batch, box.height, box.width, 2)
+    if relief is not None and relief.shape[-1]:
+        found["relief"] = place, skin_gain(relief, figure.triangles, hits, weight[:, 0])
     return found
 
 

@@ -18,6 +18,7 @@ from ..geometry.series import smooth
 from ..types import Identity, MotionTrack, RenderSettings
 from .baseline import Baseline, choose_baseline
 from .contacts import close_lids, close_lips, distance, join_lips_to_skin, limit_upper_lip, unfold
+from .relief import relief_maps
 
 MAX_HEAD_TURN = 50.0
 """Degrees from the character's own facing at which relative rotation saturates: one picture carries no more."""
@@ -56,6 +57,7 @@ class HeadMotion:
     gaze: float32 [T, 2, 2] iris shift in px of the picture, right and left eye.
     closed: float32 [T, 2], how far the right and the left eye are closed against the picture, 0..1.
     jaw: float32 [T] downward motion of the jaw, px.
+    relief: float16 [T, S, S], see `relief.relief_maps`; S is 0 without one.
     """
 
     delta: torch.Tensor
@@ -66,6 +68,7 @@ class HeadMotion:
     gaze: torch.Tensor
     closed: torch.Tensor
     jaw: torch.Tensor
+    relief: torch.Tensor
 
     def at(self, frames: torch.Tensor) -> HeadMotion:
         """Some frames of it, by index."""
@@ -111,6 +114,7 @@ def retarget(
         gaze=((track.gaze - base.gaze) * strength).clamp(-0.35, 0.35) * width,
         closed=closed,
         jaw=(0.35 * pixels[:, regions.CHIN, 1] + 0.65 * pixels[:, 14, 1]).clamp_min(0),
+        relief=relief_maps(track, base.alike if base.from_character else None, min(strength, 1.5)),
     )
 
 

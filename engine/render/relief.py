@@ -1,0 +1,49 @@
+"""Wrinkles on the character: the performer's relief as a gain on the skin."""
+
+from __future__ import annotations
+
+import torch
+
+from ...models.face_topology import face_topology
+from ..geometry.sampling import sample
+from ..types import MotionTrack
+
+NOISE = 0.03
+"""Logarithms of the gain below this are noise of the picture."""
+LIMIT = 0.22
+"""Largest logarithm of the gain."""
+SHADE_TINT = (0.75, 1.05, 1.15)
+"""How strongly shade acts on red, green and blue: light that has gone through skin is red."""
+
+
+def relief_maps(track: MotionTrack, rest: torch.Tensor | None, strength: float) -> torch.Tensor:
+    """Logarithm of the gain over the face mesh's uv: float32 [T, 96, 96], T = 0 for a track without relief.
+
+    rest: indices of the frames that look like the character's picture, None = the performer's resting face.
+    """
+    amount = track.relief
+    if not amount.shape[1] or not strength:
+        return torch.zeros(len(track), 0, 0)
+    if rest is not None:
+        amount = amount - amount[rest].mean(0)
+    maps = torch.einsum("tk,khw->thw", amount, track.relief_basis)
+    maps = maps.sign() * (maps.abs() - NOISE).clamp_min(0) * strength
+    return (LIMIT * torch.tanh(maps / LIMIT)).half()
+
+
+def apply_relief(colour: torch.Tensor, log_gain: torch.Tensor) -> torch.Tensor:
+    """Colours [3, n] lightened and darkened by a logarithm of the gain [n]. Skin in shade becomes redder, not greyer,
+    and where the picture is burnt out there is nothing left to shade."""
+    burnt = ((colour.amax(0) - 0.80) / 0.20).clamp(0, 1)
+    tint = colour.new_tensor(SHADE_TINT)[:, None]
+    return (colour * (tint * (log_gain * (1 - 0.75 * burnt))).exp()).clamp(0, 1)
+
+
+def skin_gain(maps: torch.Tensor, triangles: torch.Tensor, hits, weight: torch.Tensor) -> torch.Tensor:
+    """Logarithm of the gain at the mesh's hits: float32 [n]. maps: [B, S, S] of the drawn frames; weight: float32 [n],
+    how far the mesh decides there."""
+    side = maps.shape[-1]
+    uv = face_topology().uv.to(weight) * side
+    place = hits.interpolate(triangles, torch.cat([uv, uv.new_zeros(10, 2)]))
+    place[:, 1] += hits.frame * side  # frames lie one below the other; their borders are empty
+    return sample(maps.float().reshape(1, -1, side), place)[0] * weight
