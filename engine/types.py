@@ -195,6 +195,8 @@ class Identity:
 
     neutral: float32 [478, 3], the face of the primary view in head space, cm of the canonical face; its depth comes
     from all views. resting: float32 [478, 3], the same without the expression that the view shows.
+    atlas: uint8 [1024, 1024, 3], the skin of all views over the face mesh's texture positions; atlas_confidence: uint8
+    [1024, 1024] (see identity.atlas). None in files of earlier versions.
     """
 
     views: tuple[View, ...]
@@ -202,6 +204,8 @@ class Identity:
     neutral: torch.Tensor
     resting: torch.Tensor
     report: dict = field(default_factory=dict)
+    atlas: torch.Tensor | None = None
+    atlas_confidence: torch.Tensor | None = None
 
     @property
     def view(self) -> View:
