@@ -88,7 +88,7 @@ class MotionSampler(io.ComfyNode):
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="One frame for each frame of the reference."),
-                io.String.Output(display_name="report", tooltip="How it was made, and which prompt words were used."),
+                io.String.Output(display_name="report", tooltip="How it was made, and how far it can be trusted."),
             ],
         )
 

@@ -12,6 +12,7 @@ from ..errors import SettingError
 from ..pipeline import spread
 from ..types import Identity, MotionTrack, Progress, RenderSettings
 from .camera import CameraPath, plan_camera, read_prompt
+from .confidence import Confidence, is_mirrored, measure_confidence, report_confidence
 from .draw import draw, make_backdrop
 from .figure import Figure, build_figure
 from .plate import fit_background
@@ -26,7 +27,8 @@ JOB_PIXELS = 1_000_000
 
 @dataclass(frozen=True)
 class RenderPlan:
-    """A checked render: sizes, motion and camera of every frame. report: facts for people."""
+    """A checked render: sizes, motion and camera of every frame. confidence: of every frame (see `confidence`, also for
+    a map of every pixel). report: facts for people."""
 
     width: int
     height: int
@@ -36,6 +38,7 @@ class RenderPlan:
     camera: CameraPath
     sides: tuple[SideView, ...] = ()
     shares: Shares | None = None
+    confidence: Confidence | None = None
     report: dict = field(default_factory=dict)
 
 
@@ -57,6 +60,8 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     gains = fit_gains(track, figure, identity) if settings.expression_strength else None
     motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity, settings, gains), figure)
     shares = view_shares(sides, figure.facing, motion.rotation, float(track.frame_rate), track.cuts) if sides else None
+    mirrored = tuple(is_mirrored(side, identity) for side in sides)
+    confidence = measure_confidence(track, figure, motion, sides, shares, mirrored)
     report = {
         "engine": "geometric",
         "size": f"{width}x{height}",
@@ -66,8 +71,9 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
         "shot": ", ".join(shot.used) or "static",
         "prompt_not_used": shot.unused,
         "expression_gains": {} if gains is None else {name: round(g, 2) for name, g in gains._asdict().items()},
+        **report_confidence(confidence, shares, mirrored),
     }
-    return RenderPlan(width, height, len(track), figure, motion, camera, sides, shares, report)
+    return RenderPlan(width, height, len(track), figure, motion, camera, sides, shares, confidence, report)
 
 
 def _views_used(identity: Identity, sides: tuple[SideView, ...], shares: Shares | None) -> dict[str, float]:

@@ -1,8 +1,5 @@
 """The unwrapped skin: true where it is seen, of one brightness, honest about what no picture shows."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -16,23 +13,14 @@ SIZE = 400
 
 
 @pytest.fixture(scope="module")
-def authored():
-    path = Path(__file__).parents[1] / "render" / "authored_head.py"
-    spec = importlib.util.spec_from_file_location("authored_head_of_atlas", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def head(authored_head, hopper):
+    return authored_head.AuthoredHead.of(hopper, (0.3, 0.2, 0.1))
 
 
 @pytest.fixture(scope="module")
-def head(authored, hopper):
-    return authored.AuthoredHead.of(hopper, (0.3, 0.2, 0.1))
-
-
-@pytest.fixture(scope="module")
-def seen_from(authored, head):
+def seen_from(authored_head, head):
     def made(yaw: float, brightness: float = 1.0, covered=False) -> View:
-        rotation = authored.yaw(yaw)
+        rotation = authored_head.yaw(yaw)
         picture = (head.draw(rotation, SIZE).float() * brightness).round().to(torch.uint8)
         return View(f"{yaw}", picture, head.posed(rotation, SIZE), torch.ones(SIZE, SIZE), None, (), covered)
 
