@@ -220,6 +220,7 @@ class RenderSettings:
     orientation: 'image' keeps the character's facing (motion is relative), 'video' follows the performer's.
     width/height: output size in px (even), None = the character image's own. max_side limits the longer side.
     expression_strength: 1 = as performed. head_strength: the same for head rotation.
+    light: how much of the light in the picture stays in the room while the head turns, 0..1.
     seed: for handheld camera noise.
     """
 
@@ -230,4 +231,5 @@ class RenderSettings:
     max_side: int | None = None
     expression_strength: float = 1.0
     head_strength: float = 1.0
+    light: float = 0.0
     seed: int = 0

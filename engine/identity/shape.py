@@ -10,6 +10,7 @@ from ..geometry.face_regions import open_skin
 from ..geometry.pose import canonical_face, head_pose, unpose
 from ..types import View
 
+
 def head_space(view: View) -> torch.Tensor:
     """The face of a view in head space, cm of the canonical face: float32 [478, 3]."""
     return unpose(view.points[None], *head_pose(view.points[None], canonical_face()))[0]

@@ -15,6 +15,7 @@ from .camera import CameraPath, plan_camera, read_prompt
 from .confidence import Confidence, is_mirrored, measure_confidence, report_confidence
 from .draw import draw, make_backdrop
 from .figure import Figure, build_figure
+from .light import with_light
 from .plate import fit_background
 from .response import fit_gains
 from .retarget import HeadMotion, retarget
@@ -56,6 +57,11 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     scale = min(1.0, float(rough.zoom.max()))
     figure = with_lent_mouth(build_figure(identity, scale), identity)
     sides = build_side_views(identity, figure, scale)
+    if settings.light:
+        figure = with_light(figure, settings.light)
+        sides = tuple(
+            replace(side, figure=with_light(side.figure, settings.light, figure.light.room)) for side in sides
+        )
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
     gains = fit_gains(track, figure, identity) if settings.expression_strength else None
     motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity, settings, gains), figure)
@@ -105,7 +111,7 @@ def check_settings(settings: RenderSettings) -> None:
     """Raises SettingError with one sentence for a value outside its range."""
     if settings.orientation not in ("image", "video"):
         raise SettingError(f"orientation is '{settings.orientation}'; choose 'image' or 'video'.")
-    for name, low, high in (("expression_strength", 0, 2), ("head_strength", 0, 2)):
+    for name, low, high in (("expression_strength", 0, 2), ("head_strength", 0, 2), ("light", 0, 1)):
         value = getattr(settings, name)
         if not low <= value <= high:
             raise SettingError(f"{name} is {value}; choose a value from {low} to {high}.")

@@ -5,10 +5,8 @@ Everything here goes through the engine's own doors; nothing is replaced.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from fractions import Fraction
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -48,16 +46,6 @@ def hopper(portraits):
 def collins(portraits):
     """The Identity of a face 110 px high with open lips."""
     return _bind(portraits.collins, "collins")
-
-
-@pytest.fixture(scope="session")
-def authored_head():
-    """The module render/authored_head.py: draws heads whose pose is known exactly."""
-    path = Path(__file__).parent / "render" / "authored_head.py"
-    spec = importlib.util.spec_from_file_location("authored_head", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _bind(picture, name):

@@ -1,5 +1,9 @@
 """The unwrapped skin: true where it is seen, of one brightness, honest about what no picture shows."""
 
+import importlib.util
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -13,14 +17,24 @@ SIZE = 400
 
 
 @pytest.fixture(scope="module")
-def head(authored_head, hopper):
-    return authored_head.AuthoredHead.of(hopper, (0.3, 0.2, 0.1))
+def authored():
+    """Heads with known views, see the renderer's tests."""
+    path = Path(__file__).parents[1] / "render" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("authored_heads", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return SimpleNamespace(head=module.AuthoredHead.of, yaw=module.yaw)
 
 
 @pytest.fixture(scope="module")
-def seen_from(authored_head, head):
+def head(authored, hopper):
+    return authored.head(hopper, (0.3, 0.2, 0.1))
+
+
+@pytest.fixture(scope="module")
+def seen_from(authored, head):
     def made(yaw: float, brightness: float = 1.0, covered=False) -> View:
-        rotation = authored_head.yaw(yaw)
+        rotation = authored.yaw(yaw)
         picture = (head.draw(rotation, SIZE).float() * brightness).round().to(torch.uint8)
         return View(f"{yaw}", picture, head.posed(rotation, SIZE), torch.ones(SIZE, SIZE), None, (), covered)
 

@@ -24,10 +24,10 @@ def turning(hopper, acting):
 
 
 @pytest.fixture(scope="module")
-def from_the_left(hopper, authored_head):
+def from_the_left(hopper, authored):
     """A view of the same head that looks 40 degrees to the left of the picture."""
-    head = authored_head.AuthoredHead.of(hopper, (0.3, 0.2, 0.1))
-    rotation = authored_head.yaw(-40)
+    head = authored.head(hopper, (0.3, 0.2, 0.1))
+    rotation = authored.yaw(-40)
     return View("left", head.draw(rotation, 400), head.posed(rotation, 400), torch.ones(400, 400), None)
 
 
