@@ -20,6 +20,7 @@ head, 1 = up to 15 % brighter or darker, which suits faces lit from one side."""
 
 
 def amount(name: str, default: float, most: float, tooltip: str):
+    # what does nothing by default is optional: graphs from before it still run
     return io.Float.Input(name, default=default, min=0.0, max=most, step=0.05, tooltip=tooltip, optional=not default)
 
 

@@ -83,6 +83,16 @@ def build_atlas(views: tuple[View, ...] | list[View], primary: int) -> Atlas:
     )
 
 
+def halves_seen(confidence: torch.Tensor) -> tuple[float, float]:
+    """How much of the subject's right and left half of the face the views themselves show, 0..1."""
+    skin = _enlarged(_texels().mask) > 0.5
+    shown = skin & (confidence > 255 * MIRRORED_CONFIDENCE + 1)
+    middle = SIDE // 2
+    halves = (slice(0, middle), slice(middle, SIDE))
+    right, left = (float(shown[:, half].sum() / skin[:, half].sum()) for half in halves)
+    return right, left
+
+
 class _Texels(NamedTuple):
     """hits: the mesh on the work grid; mask: float32 [WORK, WORK], 1 on skin."""
 
