@@ -91,3 +91,21 @@ def test_the_background_stays(hopper, acting):
     lit, _ = frames_of(hopper, acting, 25, 1.0)
     changed = (plain.int() - lit.int()).abs().amax(-1) > 1
     assert 0.02 < changed.float().mean() and not changed[:, :20].any()
+
+
+def test_another_view_stands_in_the_same_room(lit, authored, acting):
+    """Its own picture is lit evenly, the main one from the right: the skin before its ear takes that light."""
+    identity = lit((0.5, 0.0, 0.0))
+    head = replace(authored.head(identity, (0.3, 0.2, 0.1)), picture=torch.full((3, SIZE, SIZE), 0.5))
+    rotation = authored.yaw(-40)
+    view = View("left", head.draw(rotation, SIZE), head.posed(rotation, SIZE), torch.ones(SIZE, SIZE), None)
+    both = replace(identity, views=(identity.view, view))
+    track = acting.perform(identity.neutral, rotation=acting.turn(-40.0).expand(acting.frames, 3, 3))
+    frames = []
+    for light in (0.0, 1.0):
+        made = plan(track, both, RenderSettings(light=light, orientation="video", expression_strength=0))
+        assert made.report["views"]["left"] == 1
+        frames.append(next(render_frames(made))[0].float())
+    x, y = pose_face(made.figure, made.motion, made.camera, slice(0, 1)).points[0, 366, :2].int().tolist()
+    ratio = float(frames[1][y, x].mean() / frames[0][y, x].mean())
+    assert 1.04 < ratio < 1 + LIMIT + 0.02
