@@ -79,6 +79,7 @@ def _add_settings(parser) -> None:
     parser.add_argument("--max-side", type=int, help="limit of the longer output side, px")
     parser.add_argument("--expression-strength", type=float, default=1.0)
     parser.add_argument("--head-strength", type=float, default=1.0)
+    parser.add_argument("--light", type=float, default=0.0, help="light that stays while the head turns, 0 to 1")
     parser.add_argument("--restore", type=float, default=0.0, help="RestoreFace strength, 0 to 1")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="write a contact sheet (.png)")
@@ -112,6 +113,7 @@ def _animate(options) -> int:
         max_side=options.max_side,
         expression_strength=options.expression_strength,
         head_strength=options.head_strength,
+        light=options.light,
         seed=options.seed,
     )
     with open_chosen(options) as tracker, ProgressBars() as bars:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import torch
 
 from .geometry.pose import canonical_face
-from .types import BODY_JOINTS, FACE_PARTS, HAND_JOINTS, RELIEF_SIDE, MotionTrack
+from .types import BODY_JOINTS, FACE_PARTS, HAND_JOINTS, RELIEF_MAPS, RELIEF_SIDE, MotionTrack
 
 
 def blank_track(times: torch.Tensor, frame_rate: Fraction, width: int, height: int) -> MotionTrack:
@@ -43,6 +43,6 @@ def blank_track(times: torch.Tensor, frame_rate: Fraction, width: int, height: i
         subject_box=torch.zeros(count, 4),
         face_visibility=torch.zeros(count, len(FACE_PARTS)),
         quality=torch.ones(count, 2),
-        relief=torch.zeros(count, 0),
-        relief_basis=torch.zeros(0, RELIEF_SIDE, RELIEF_SIDE),
+        relief=torch.zeros(count, RELIEF_MAPS),
+        relief_basis=torch.zeros(RELIEF_MAPS, RELIEF_SIDE, RELIEF_SIDE),
     )

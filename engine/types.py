@@ -23,6 +23,7 @@ BODY_JOINTS = 33
 HAND_JOINTS = 21
 RELIEF_SIDE = 96
 """Texels of a relief map: about 6 per cm of a face."""
+RELIEF_MAPS = 16
 FACE_PARTS = ("forehead", "right_eye", "left_eye", "nose", "right_cheek", "left_cheek", "mouth", "chin")
 """Regions of a face whose visibility is known one by one; an eye includes its brow. Sides are the subject's."""
 
@@ -119,7 +120,7 @@ class MotionTrack:
     (1 where nothing is known).
     cuts: indices of the first frame of every shot but the first.
     anchor: index of the most neutral frame. subject_box: float32 [T, 4] x0, y0, x1, y1.
-    relief: float32 [T, K], relief_basis: float32 [K, 96, 96]: how the skin's brightness changes as it folds; their
+    relief: float32 [T, 16], relief_basis: float32 [16, 96, 96]: how the skin's brightness changes as it folds; their
     product is the logarithm of the gain against the resting face, over the face mesh's uv (see capture.relief).
     report: facts and verdicts for people.
     """
@@ -201,6 +202,8 @@ class Identity:
 
     neutral: float32 [478, 3], the face of the primary view in head space, cm of the canonical face; its depth comes
     from all views. resting: float32 [478, 3], the same without the expression that the view shows.
+    atlas: uint8 [1024, 1024, 3], the skin of all views over the face mesh's texture positions; atlas_confidence: uint8
+    [1024, 1024] (see identity.atlas). None in files of earlier versions.
     """
 
     views: tuple[View, ...]
@@ -208,6 +211,8 @@ class Identity:
     neutral: torch.Tensor
     resting: torch.Tensor
     report: dict = field(default_factory=dict)
+    atlas: torch.Tensor | None = None
+    atlas_confidence: torch.Tensor | None = None
 
     @property
     def view(self) -> View:
@@ -222,6 +227,7 @@ class RenderSettings:
     orientation: 'image' keeps the character's facing (motion is relative), 'video' follows the performer's.
     width/height: output size in px (even), None = the character image's own. max_side limits the longer side.
     expression_strength: 1 = as performed. head_strength: the same for head rotation.
+    light: how much of the light in the picture stays in the room while the head turns, 0..1.
     seed: for handheld camera noise.
     """
 
@@ -232,4 +238,5 @@ class RenderSettings:
     max_side: int | None = None
     expression_strength: float = 1.0
     head_strength: float = 1.0
+    light: float = 0.0
     seed: int = 0

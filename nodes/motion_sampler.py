@@ -15,17 +15,18 @@ from .support import (
     to_uint8,
 )
 
+LIGHT = """How much the light of the character's image stays in the room while the head turns: 0 = it turns with the \
+head, 1 = up to 15 % brighter or darker, which suits faces lit from one side."""
+
+
+def amount(name: str, default: float, most: float, tooltip: str):
+    # what does nothing by default is optional: graphs from before it still run
+    return io.Float.Input(name, default=default, min=0.0, max=most, step=0.05, tooltip=tooltip, optional=not default)
+
 
 def strength(name: str, what: str):
-    return io.Float.Input(
-        name,
-        default=1.0,
-        min=0.0,
-        max=2.0,
-        step=0.05,
-        tooltip=f"How much of the performer's {what} is played: 1 = as performed, less is calmer and safer, "
-        "more exaggerates and shows artefacts sooner.",
-    )
+    more = "1 = as performed, less is calmer and safer, more exaggerates and shows artefacts sooner."
+    return amount(name, 1.0, 2.0, f"How much of the performer's {what} is played: {more}")
 
 
 def side(name: str):
@@ -79,6 +80,7 @@ class MotionSampler(io.ComfyNode):
                 ),
                 strength("expression_strength", "facial expression"),
                 strength("head_strength", "head movement"),
+                amount("light", 0.0, 1.0, LIGHT),
                 io.Image.Input(
                     "background",
                     optional=True,
@@ -88,7 +90,7 @@ class MotionSampler(io.ComfyNode):
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="One frame for each frame of the reference."),
-                io.String.Output(display_name="report", tooltip="How it was made, and which prompt words were used."),
+                io.String.Output(display_name="report", tooltip="How it was made, and how far it can be trusted."),
             ],
         )
 

@@ -20,7 +20,7 @@ from ..geometry import face_regions as regions
 from ..geometry.pose import canonical_face, head_pose, unpose
 from ..geometry.raster import rasterise
 from ..geometry.series import smooth
-from ..types import RELIEF_SIDE, MotionTrack
+from ..types import RELIEF_MAPS, RELIEF_SIDE, MotionTrack
 from .cuts import per_shot
 
 SIDE = RELIEF_SIDE
@@ -29,7 +29,6 @@ FINE, COARSE = 1.0, 6.0
 DARK, LEAST_VISIBLE = 8, 0.6
 """Mean brightness (of 255) and visible share of a face from which its skin tells something."""
 MOST_RESTING = 15
-COMPONENTS = 16
 FACING = (0.30, 0.55)
 WINDOW_S = 0.2
 
@@ -105,7 +104,7 @@ def read_skin(frames: torch.Tensor, face: torch.Tensor, seen: torch.Tensor) -> t
 def relief(
     brightness, rotation, shapes, neutral, visible, rate: float, cuts: tuple[int, ...] = ()
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The relief of every frame against rest, as amounts float32 [T, K] of K maps float32 [K, SIDE, SIDE], K <= 16.
+    """The relief of every frame against rest, as amounts float32 [T, 16] of maps float32 [16, SIDE, SIDE].
 
     The sum of the maps is a logarithm of brightness. brightness: uint8 [T, n] of `read_skin`; rotation: float32
     [T, 3, 3]; shapes: float32 [T, 478, 3] cm un-posed; neutral: float32 [478, 3]; visible: float32 [T], how much of
@@ -115,7 +114,7 @@ def relief(
     count = len(brightness)
     rows = ((brightness.float().mean(1) > DARK) & (visible > LEAST_VISIBLE)).nonzero()[:, 0]
     if len(rows) < 3:
-        return torch.zeros(count, 0), torch.zeros(0, SIDE, SIDE)
+        return torch.zeros(count, RELIEF_MAPS), torch.zeros(RELIEF_MAPS, SIDE, SIDE)
     change = torch.zeros(count, SIDE * SIDE)
     for some in rows.split(64):
         change[some] = _detail(brightness[some])
@@ -123,10 +122,13 @@ def relief(
     resting = rows[distance[rows].argsort()][:MOST_RESTING]
     change[rows] -= change[resting].mean(0)
     change[:, skin.index] *= _trust(rotation, shapes)
-    u, s, v = torch.svd_lowrank(change[rows], q=min(COMPONENTS, len(rows) - 1), niter=2)
-    amount = torch.zeros(count, s.shape[0])
-    amount[rows] = u * s
-    return per_shot(lambda part: smooth(part, rate, WINDOW_S), cuts, amount), v.T.reshape(-1, SIDE, SIDE).contiguous()
+    u, s, v = torch.svd_lowrank(change[rows], q=min(RELIEF_MAPS, len(rows) - 1), niter=2)
+    amount, basis = torch.zeros(count, RELIEF_MAPS), torch.zeros(RELIEF_MAPS, SIDE * SIDE)
+    columns = torch.zeros(len(rows), RELIEF_MAPS)
+    columns[:, : len(s)] = u * s
+    amount[rows] = columns
+    basis[: len(s)] = v.T
+    return per_shot(lambda part: smooth(part, rate, WINDOW_S), cuts, amount), basis.view(-1, SIDE, SIDE)
 
 
 def with_relief(track: MotionTrack, brightness: torch.Tensor) -> MotionTrack:

@@ -179,6 +179,7 @@ def cut_track(track: MotionTrack, start: int, stop: int) -> MotionTrack:
         for name in (
             "face_points", "face_confidence", "rotation", "scale", "translation", "gaze", "expression", "body",
             "body_world", "hands", "hand_confidence", "camera", "subject_box", "face_visibility", "quality",
+            "relief",
         )
     }  # fmt: skip
     anchor = track.anchor - start

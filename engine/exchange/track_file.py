@@ -14,12 +14,12 @@ from typing import BinaryIO
 from ..errors import MediaError
 from ..tensor_file import check_facts, read_entries, read_json
 from ..tensor_file import shortened as _short
-from ..types import BODY_JOINTS, FACE_PARTS, FACE_POINTS, HAND_JOINTS
+from ..types import BODY_JOINTS, FACE_PARTS, FACE_POINTS, HAND_JOINTS, RELIEF_MAPS, RELIEF_SIDE
 
 FORMAT = "motion_control.motion_track"
 VERSION = 2
-ADDED = {"quality": 2}
-"""Parts that files of versions before this one lack; they are all 1 then."""
+ADDED = {"quality": (2, 1.0), "relief": (2, 0.0), "relief_basis": (2, 0.0)}
+"""Parts that files of versions before this one lack, and what they are filled with then."""
 KIND, MAKER = "motion track", "SaveMotionTrack"
 MAX_FRAMES = 1_000_000
 MAX_SIDE = 32_768
@@ -44,6 +44,8 @@ TENSORS: dict[str, tuple[str, tuple]] = {
     "subject_box": ("F32", (T, 4)),
     "face_visibility": ("F32", (T, len(FACE_PARTS))),
     "quality": ("F32", (T, 2)),
+    "relief": ("F32", (T, RELIEF_MAPS)),
+    "relief_basis": ("F32", (RELIEF_MAPS, RELIEF_SIDE, RELIEF_SIDE)),
     FACE_OFFSET: ("I16", (T, FACE_POINTS, 3)),
     FACE_STEP: ("F32", (T, 3)),
     FACE_CENTRE: ("F32", (T, 3)),
@@ -96,7 +98,7 @@ def read_head(file: BinaryIO, name: str, size: int) -> Head:
 
 def _check_tensors(entries: dict, version: int, expressions: int, size: int, name: str) -> int:
     """The number of frames. Every tensor is there once, with its type and shape, and they fill the file exactly."""
-    parts = {part: form for part, form in TENSORS.items() if ADDED.get(part, 1) <= version}
+    parts = {part: form for part, form in TENSORS.items() if ADDED.get(part, (1, 0.0))[0] <= version}
     if set(entries) != set(parts):
         odd = sorted(set(entries) ^ set(parts))[0]
         word = "lacks" if odd in parts else "has an unknown"

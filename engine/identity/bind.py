@@ -10,6 +10,7 @@ from ...models import bodies, faces, matte
 from .. import runtime
 from ..errors import IdentityError
 from ..types import Identity, Progress, View
+from .atlas import build_atlas
 from .calm import calmness
 from .checks import check_view, sharpness
 from .coverage import view_angles
@@ -60,7 +61,7 @@ def bind_identity(
     views = with_common_depth(views, primary)
     neutral = head_space(views[primary])
     report = _report(views, primary, left_out) | {"same_person": list(same.lines)}
-    return Identity(tuple(views), primary, neutral, resting_shape(neutral), report)
+    return Identity(tuple(views), primary, neutral, resting_shape(neutral), report, *build_atlas(views, primary))
 
 
 def _bind_view(image: torch.Tensor, name: str) -> View | None:

@@ -142,7 +142,9 @@ def _map(identity: Identity, found: Coverage) -> Image.Image:
     x_of = lambda yaw: width * (0.5 + yaw / (2 * MAP_YAW) * 0.94)  # noqa: E731
     y_of = lambda pitch: height * (0.5 + pitch / (2 * MAP_PITCH) * 0.9)  # noqa: E731
     brush = ImageDraw.Draw(reach)
-    for yaw, pitch in found.angles:
+    for (yaw, pitch), used in zip(found.angles, found.used, strict=True):
+        if not used:
+            continue
         low = (x_of(yaw - YAW_REACH), y_of(pitch - PITCH_REACH))
         brush.ellipse((*low, x_of(yaw + YAW_REACH), y_of(pitch + PITCH_REACH)), fill=110)
     plot.paste(Image.new("RGB", plot.size, ACCENT), (0, 0), reach)

@@ -23,6 +23,8 @@ from ..types import Identity, View
 YAW_REACH, PITCH_REACH = 25.0, 18.0
 """Degrees that the head can turn away from a picture before what was hidden in it shows: half of what separates a
 frontal from a three-quarter view, and what a frontal photograph carries in this engine before cheeks stretch."""
+MOST_ENLARGED = 2.5
+"""A view whose face is smaller than the rendered one's by more than this is too soft to be drawn beside it."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,12 @@ DIRECTIONS = (
 
 @dataclass(frozen=True)
 class Coverage:
-    """angles: yaw, pitch in degrees of every view. covered, missing: DIRECTIONS. left, right: how far the head can
-    turn to either side of the picture within reach of a view, without a gap from the rendered one, degrees."""
+    """angles: yaw, pitch in degrees of every view; used: which of them the head is drawn from. covered, missing:
+    DIRECTIONS. left, right: how far the head can turn to either side of the picture within reach of a view, without a
+    gap from the rendered one, degrees."""
 
     angles: tuple[tuple[float, float], ...]
+    used: tuple[bool, ...]
     covered: tuple[Direction, ...]
     missing: tuple[Direction, ...]
     left: float
@@ -73,19 +77,39 @@ def view_angles(view: View) -> torch.Tensor:
 def coverage(identity: Identity) -> Coverage:
     """What the views of an identity show."""
     places = [tuple(view_angles(view)[:2].tolist()) for view in identity.views]
-    return cover(places, identity.primary)
+    return cover(places, identity.primary, [is_drawn_from(view, identity.view) for view in identity.views])
 
 
-def cover(places: list[tuple[float, float]], primary: int) -> Coverage:
-    """The coverage of views at these (yaw, pitch) places in degrees."""
-    covered = tuple(one for one in DIRECTIONS if any(_reaches(place, one.yaw, one.pitch) for place in places))
+def is_drawn_from(view: View, primary: View) -> bool:
+    """Whether the head is drawn from a view at all: not with a hand at it, nor from a face that is far smaller."""
+    sizes = [float(head_pose(one.points[None], canonical_face())[0]) for one in (primary, view)]
+    return view is primary or (not view.covered and sizes[0] <= MOST_ENLARGED * sizes[1])
+
+
+def cover(places: list[tuple[float, float]], primary: int, used: list[bool] | None = None) -> Coverage:
+    """The coverage of views at these (yaw, pitch) places in degrees; used: None = the head is drawn from all."""
+    used = [True] * len(places) if used is None else used
+    drawn = [place for place, drawn in zip(places, used, strict=True) if drawn]
+    covered = tuple(one for one in DIRECTIONS if any(_reaches(place, one.yaw, one.pitch) for place in drawn))
     missing = tuple(one for one in DIRECTIONS if one not in covered)
-    left, right = (_turn(places, places[primary], side) for side in (-1, 1))
-    return Coverage(tuple(places), covered, missing, left, right)
+    left, right = (_turn(drawn, places[primary], side) for side in (-1, 1))
+    return Coverage(tuple(places), tuple(used), covered, missing, left, right)
+
+
+def reaches_away(places: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """Distance of directions [..., 2] (yaw, pitch in degrees) from others, in reaches: float32 [...]."""
+    return ((places - others) / places.new_tensor([YAW_REACH, PITCH_REACH])).norm(dim=-1)
+
+
+def nearest_wish(yaw: float, pitch: float) -> str:
+    """How to ask for a picture that looks there."""
+    there = torch.tensor([yaw, pitch])
+    away = reaches_away(torch.tensor([(one.yaw, one.pitch) for one in DIRECTIONS]), there)
+    return DIRECTIONS[int(away.argmin())].wish
 
 
 def _reaches(place: tuple[float, float], yaw: float, pitch: float) -> bool:
-    return ((yaw - place[0]) / YAW_REACH) ** 2 + ((pitch - place[1]) / PITCH_REACH) ** 2 <= 1
+    return float(reaches_away(torch.tensor(place, dtype=torch.float32), torch.tensor([yaw, pitch]))) <= 1
 
 
 def _turn(places, start, side: int) -> float:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..types import Check, Identity
+from .atlas import halves_seen
 from .coverage import Coverage, coverage, view_angles
 from .likeness import LEFT_OUT
 
 VERDICTS = ("pass", "warn", "fail")
 ADVICE = "advice: "
+HALF = 0.5
+"""Of a half of the face: a frontal picture shows 0.7 of each, one from 35 degrees 0.3 of the farther."""
 OF_THE_RENDERED = ("facing", "neutral expression")
 
 
@@ -45,10 +48,27 @@ def notes(identity: Identity) -> list[str]:
     report = identity.report
     lines = [f"{name}: {LEFT_OUT}, no face was found" for name in report.get("left_out", [])]
     lines += report.get("same_person", [])
-    lines += coverage_lines(coverage(identity))
+    found = coverage(identity)
+    lines += coverage_lines(found)
+    for view, used in zip(identity.views, found.used, strict=True):
+        if not used:
+            why = "a hand is at the head" if view.covered else "its face is far smaller than the rendered one's"
+            lines.append(f"{view.name} adds no angle: {why}")
+    lines += _mirrored_half(identity)
     if report.get("note"):
         lines.append(report["note"])
     return lines
+
+
+def _mirrored_half(identity: Identity) -> list[str]:
+    """A line when the images show only one half of the face."""
+    if identity.atlas_confidence is None:
+        return []
+    seen = halves_seen(identity.atlas_confidence)
+    side = "right" if seen[0] < seen[1] else "left"
+    if not min(seen) < HALF <= max(seen):
+        return []
+    return [f"the subject's {side} half of the face is hardly shown ({min(seen):.0%}): it is mirrored from the other"]
 
 
 def coverage_lines(found: Coverage) -> list[str]:

@@ -28,7 +28,7 @@ def with_common_depth(views: list[View], primary: int) -> list[View]:
     total, weight = torch.zeros(478), torch.zeros(478)
     for view in views:
         _, rotation, _ = head_pose(view.points[None], canonical_face())
-        share = rotation[0, 2, 2].square() * (0.05 + _seen(view))
+        share = rotation[0, 2, 2].square() * (0.05 + seen(view))
         total += share * head_space(view)[:, 2]
         weight += share
     scale, rotation, place = (value[0] for value in head_pose(views[primary].points[None], canonical_face()))
@@ -39,7 +39,7 @@ def with_common_depth(views: list[View], primary: int) -> list[View]:
     return [replace(view, points=points) if number == primary else view for number, view in enumerate(views)]
 
 
-def _seen(view: View) -> torch.Tensor:
+def seen(view: View) -> torch.Tensor:
     """How well each point is seen, from the facing of the skin around it: float32 [478], 0..1."""
     triangles = open_skin()
     corner = view.points[triangles]

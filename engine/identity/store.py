@@ -1,6 +1,7 @@
 """An Identity as a .safetensors file: a character that is bound once and used anywhere, found again by its name.
 
-A picture of 1024 x 1024 takes about 1.5 MB, its matte 0.2 MB; nothing is rounded (see `content`).
+A picture of 1024 x 1024 takes about 1.5 MB, its matte 0.2 MB, the atlas 1 to
+1.5 MB; nothing is rounded (see `content`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..tensor_file import (
     write_whole,
 )  # fmt: skip
 from ..types import BODY_JOINTS, FACE_POINTS, Identity
+from .atlas import SIDE
 from .content import MOST_BYTES, ContentError, pack, unpack
 
 FORMAT, FOLDER = IDENTITY, IDENTITIES
@@ -105,6 +107,11 @@ def _check(identity: Identity) -> None:
         raise ContentError(f"holds {len(identity.views)} images of which number {identity.primary} is rendered")
     _shaped("neutral", identity.neutral, (FACE_POINTS, 3), torch.float32)
     _shaped("resting", identity.resting, (FACE_POINTS, 3), torch.float32)
+    if identity.atlas is not None or identity.atlas_confidence is not None:
+        if identity.atlas is None or identity.atlas_confidence is None:
+            raise ContentError("holds an atlas without its confidence, or the other way round")
+        _shaped("atlas", identity.atlas, (SIDE, SIDE, 3), torch.uint8)
+        _shaped("atlas_confidence", identity.atlas_confidence, (SIDE, SIDE), torch.uint8)
     for number, view in enumerate(identity.views):
         height, width = view.image.shape[:2] if view.image.ndim == 3 else (0, 0)
         if not min(height, width):

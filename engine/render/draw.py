@@ -19,6 +19,7 @@ from .camera import CameraPath
 from .figure import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, Figure, vertex_facing
 from .head_field import invert
 from .lashes import FADE_IN, lash_cover
+from .light import shading
 from .relief import apply_relief, skin_gain
 from .retarget import HeadMotion
 from .tiles import TILE, Canvas, Tiles, cut, tile_map, touched_tiles
@@ -118,14 +119,17 @@ def draw(
     if face is not None:
         openings = mesh_map(figure, motion.closed[frames], pose, positions, tiles, face, relief=motion.relief[frames])
     rgba = look_up(figure, positions, tiles, pose)
+    gain = None if figure.light is None else shading(figure, motion.rotation[frames], coarse, tiles)
     for head in heads:
-        _draw_other_head(figure, head, coarse, touched, tiles, rgba)
+        _draw_other_head(figure, head, coarse, touched, tiles, rgba, gain)
     if "relief" in openings:
-        place, gain = openings.pop("relief")
+        place, folds = openings.pop("relief")
         flat = rgba.view(4, -1)
-        flat[:3, place] = apply_relief(flat[:3].index_select(1, place), gain)
+        flat[:3, place] = apply_relief(flat[:3].index_select(1, place), folds)
     if openings:
         draw_openings(figure, motion, pose, frames, openings, rgba, tiles, face)
+    if gain is not None:
+        rgba[:3] *= gain
     behind = backdrop_tiles(backdrop, camera, frames, tiles, canvas)
     picture = _to_bytes(rgba[:3].addcmul_(behind, 1 - rgba[3:]))  # [3, n, TILE, TILE]
     rows = out.view(batch, canvas.rows, TILE, canvas.columns, TILE, 3)
@@ -139,6 +143,7 @@ class _Head:
 
     side: SideView
     rows: torch.Tensor
+    rotation: torch.Tensor
     shares: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     closed: torch.Tensor
     pose: Pose
@@ -157,11 +162,13 @@ def _other_head(side: SideView, motion, camera, frames, shares: Shares, number: 
     pose = pose_face(side.figure, own, view, slice(None))
     coarse, touched = smooth_map(side.figure, own, view, slice(None), canvas)
     face = face_box(pose, canvas)
-    return _Head(side, rows, shares.at(chosen, number), own.closed, pose, coarse, touched, face)
+    return _Head(side, rows, own.rotation, shares.at(chosen, number), own.closed, pose, coarse, touched, face)
 
 
-def _draw_other_head(figure: Figure, head: _Head, coarse, touched, tiles: Tiles, rgba) -> None:
-    """Blends another view's head over the primary view's in the tiles' rgba [4, n, TILE, TILE], in place."""
+def _draw_other_head(figure: Figure, head: _Head, coarse, touched, tiles: Tiles, rgba, gain) -> None:
+    """Blends another view's head over the primary view's in the tiles' rgba [4, n, TILE, TILE], in place.
+
+    gain: float32 [n, TILE, TILE], what the light will make of the primary view's; None = it changes nothing."""
     shown = torch.zeros_like(touched[:, 0, 0])
     shown[head.rows] = True
     places = shown[tiles.frame].nonzero()[:, 0]
@@ -176,7 +183,10 @@ def _draw_other_head(figure: Figure, head: _Head, coarse, touched, tiles: Tiles,
         index = own.index(head.face.x0, head.face.y0, head.face.width, head.face.height).reshape(-1)
         flat = cover.view(-1)
         flat[index] = torch.lerp(flat[index], on_skin[..., 0].reshape(-1), on_skin[..., 1].reshape(-1))
-    rgba[:, places] = torch.lerp(rgba[:, places], look_up(other, positions, own, head.pose), cover)
+    drawn = look_up(other, positions, own, head.pose)
+    if gain is not None:
+        drawn[:3] *= shading(other, head.rotation, head.coarse, own) / gain[places]
+    rgba[:, places] = torch.lerp(rgba[:, places], drawn, cover)
 
 
 def _to_bytes(picture: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,7 @@ class Figure:
     triangles: int64 [F, 3] of skin, mouth opening and eye openings; layer: int64 [F] tells which.
     mesh_trust: float32 [478], 1 where the face mesh decides, 0 where the smooth field does (contour, grazing).
     orientation: float32 [F], sign of each triangle's area in the picture.
+    light: what shades the head as it turns (see `light`); None = nothing.
     """
 
     source: torch.Tensor
@@ -42,6 +43,7 @@ class Figure:
     eyeballs: tuple[Eyeball, Eyeball]
     mouth: Mouth
     facing: torch.Tensor
+    light: object | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -12,8 +12,10 @@ from ..errors import SettingError
 from ..pipeline import spread
 from ..types import Identity, MotionTrack, Progress, RenderSettings
 from .camera import CameraPath, plan_camera, read_prompt
+from .confidence import Confidence, is_mirrored, measure_confidence, report_confidence
 from .draw import draw, make_backdrop
 from .figure import Figure, build_figure
+from .light import with_light
 from .plate import fit_background
 from .response import fit_gains
 from .retarget import HeadMotion, retarget
@@ -26,7 +28,8 @@ JOB_PIXELS = 1_000_000
 
 @dataclass(frozen=True)
 class RenderPlan:
-    """A checked render: sizes, motion and camera of every frame. report: facts for people."""
+    """A checked render: sizes, motion and camera of every frame. confidence: of every frame (see `confidence`, also for
+    a map of every pixel). report: facts for people."""
 
     width: int
     height: int
@@ -36,6 +39,7 @@ class RenderPlan:
     camera: CameraPath
     sides: tuple[SideView, ...] = ()
     shares: Shares | None = None
+    confidence: Confidence | None = None
     report: dict = field(default_factory=dict)
 
 
@@ -53,10 +57,17 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     scale = min(1.0, float(rough.zoom.max()))
     figure = with_lent_mouth(build_figure(identity, scale), identity)
     sides = build_side_views(identity, figure, scale)
+    if settings.light:
+        figure = with_light(figure, settings.light)
+        sides = tuple(
+            replace(side, figure=with_light(side.figure, settings.light, figure.light.room)) for side in sides
+        )
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
     gains = fit_gains(track, figure, identity) if settings.expression_strength else None
     motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity, settings, gains), figure)
     shares = view_shares(sides, figure.facing, motion.rotation, float(track.frame_rate), track.cuts) if sides else None
+    mirrored = tuple(is_mirrored(side, identity) for side in sides)
+    confidence = measure_confidence(track, figure, motion, sides, shares, mirrored)
     report = {
         "engine": "geometric",
         "size": f"{width}x{height}",
@@ -66,8 +77,9 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
         "shot": ", ".join(shot.used) or "static",
         "prompt_not_used": shot.unused,
         "expression_gains": {} if gains is None else {name: round(g, 2) for name, g in gains._asdict().items()},
+        **report_confidence(confidence, shares, mirrored),
     }
-    return RenderPlan(width, height, len(track), figure, motion, camera, sides, shares, report)
+    return RenderPlan(width, height, len(track), figure, motion, camera, sides, shares, confidence, report)
 
 
 def _views_used(identity: Identity, sides: tuple[SideView, ...], shares: Shares | None) -> dict[str, float]:
@@ -99,7 +111,7 @@ def check_settings(settings: RenderSettings) -> None:
     """Raises SettingError with one sentence for a value outside its range."""
     if settings.orientation not in ("image", "video"):
         raise SettingError(f"orientation is '{settings.orientation}'; choose 'image' or 'video'.")
-    for name, low, high in (("expression_strength", 0, 2), ("head_strength", 0, 2)):
+    for name, low, high in (("expression_strength", 0, 2), ("head_strength", 0, 2), ("light", 0, 1)):
         value = getattr(settings, name)
         if not low <= value <= high:
             raise SettingError(f"{name} is {value}; choose a value from {low} to {high}.")

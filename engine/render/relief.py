@@ -17,12 +17,12 @@ SHADE_TINT = (0.75, 1.05, 1.15)
 
 
 def relief_maps(track: MotionTrack, rest: torch.Tensor | None, strength: float) -> torch.Tensor:
-    """Logarithm of the gain over the face mesh's uv: float32 [T, 96, 96], T = 0 for a track without relief.
+    """Logarithm of the gain over the face mesh's uv: float16 [T, 96, 96]; [T, 0, 0] for a track without relief.
 
     rest: indices of the frames that look like the character's picture, None = the performer's resting face.
     """
     amount = track.relief
-    if not amount.shape[1] or not strength:
+    if not strength or not bool(track.relief_basis.any()):
         return torch.zeros(len(track), 0, 0)
     if rest is not None:
         amount = amount - amount[rest].mean(0)

@@ -16,6 +16,7 @@ from ...models.face_topology import face_topology
 from ..geometry import face_regions as regions
 from ..geometry.pose import angles, head_pose, unpose
 from ..geometry.sampling import sample, sample_each
+from ..identity import MOST_ENLARGED
 from ..types import Identity, View
 from .figure import Figure, build_view_figure, vertex_facing
 from .retarget import HeadMotion
@@ -31,8 +32,6 @@ HANDICAP_PER_CM = 8.0
 HYSTERESIS = 3.0
 """Degrees by which a view must be better than the one that is shown, so that a head at rest never flickers."""
 FADE_SECONDS = 0.25
-MOST_ENLARGED = 2.5
-"""A view whose face is smaller than the primary's by more than this is too soft to stand beside it."""
 MOST_TURNED_MOUTH = 35.0
 """Degrees between the primary view and one whose teeth it borrows."""
 GAIN_LIMITS = (0.6, 1.6)

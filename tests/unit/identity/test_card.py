@@ -43,6 +43,17 @@ def test_the_report_names_angles_and_what_to_add(hopper):
     assert text.startswith("WARN hopper (rendered): yaw") and "the head can turn from " in text
 
 
+def test_the_report_says_which_half_is_mirrored_and_which_view_adds_no_angle(hopper):
+    assert "half of the face" not in report_text(hopper)
+    confidence = hopper.atlas_confidence.clone()
+    confidence[:, 512:] = 60
+    hand = replace(hopper.view, name="hand", covered=True)
+    text = report_text(replace(hopper, views=(hopper.view, hand), atlas_confidence=confidence))
+    assert "the subject's left half of the face is hardly shown (0%): it is mirrored from the other" in text
+    assert "hand adds no angle: a hand is at the head" in text
+    assert "half" not in report_text(replace(hopper, atlas=None, atlas_confidence=None))
+
+
 def test_another_view_may_look_anywhere_and_smile(hopper):
     """Only the rendered picture is asked for a frontal, calm face."""
     checks = tuple(

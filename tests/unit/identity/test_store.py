@@ -48,6 +48,7 @@ def test_everything_comes_back_bit_by_bit(hopper, collins, tmp_path):
 def test_a_file_is_much_smaller_than_its_tensors(hopper, tmp_path):
     save_identity(hopper, tmp_path / "a.safetensors")
     plain = hopper.view.image.numel() + 4 * hopper.view.matte.numel()
+    plain += hopper.atlas.numel() + hopper.atlas_confidence.numel()
     assert (tmp_path / "a.safetensors").stat().st_size < 0.6 * plain
 
 
@@ -56,6 +57,15 @@ def test_a_loaded_identity_renders_the_same_frames(hopper, acting, tmp_path):
     track = acting.perform(hopper.neutral, rotation=acting.turn(12 * acting.swell()))
     frames = acting.render(track, hopper, max_side=128)
     assert torch.equal(frames, acting.render(track, load_identity(tmp_path / "a.safetensors"), max_side=128))
+
+
+def test_a_file_from_before_the_atlas_is_still_read(good, tmp_path):
+    def without(inside):
+        del inside["atlas"], inside["atlas_confidence"]
+
+    (tmp_path / "old.safetensors").write_bytes(rewritten(good, change=without))
+    found = load_identity(tmp_path / "old.safetensors")
+    assert found.atlas is None and found.atlas_confidence is None and found.view.name == "a"
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,9 @@ def good(tmp_path_factory) -> bytes:
     image = torch.randint(0, 255, (70, 90, 3), generator=generator, dtype=torch.uint8)
     view = View("a", image, torch.rand(478, 3, generator=generator), torch.zeros(70, 90), torch.rand(33, 5))
     path = tmp_path_factory.mktemp("good") / "a.safetensors"
-    save_identity(Identity((view,), 0, torch.rand(478, 3), torch.rand(478, 3), {}), path)
+    shapes = torch.rand(2, 478, 3, generator=generator)
+    colour, confidence = torch.zeros(1024, 1024, 3).byte(), torch.full((1024, 1024), 9).byte()
+    save_identity(Identity((view,), 0, *shapes, {}, colour, confidence), path)
     return path.read_bytes()
 
 
@@ -205,6 +217,10 @@ HOSTILE = {
     "inflates too far": lambda good: rewritten(good, **{"views.0.matte": zlib.compress(bytes(2**22))}),
     "nan": lambda good: rewritten(good, neutral=floats(*[float("nan")] * 478 * 3)),
     "far away": lambda good: rewritten(good, neutral=floats(*[1e30] * 478 * 3)),
+    "small atlas": lambda good: rewritten(good, change=lambda inside: inside["atlas"].update(shape=[512, 2048, 3])),
+    "atlas without confidence": lambda good: rewritten(
+        good, change=lambda inside: inside.update(atlas_confidence=None)
+    ),
     "few points": lambda good: rewritten(good, change=entry_of("points", shape=[239, 6])),
 }
 

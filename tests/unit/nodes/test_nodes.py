@@ -337,6 +337,7 @@ SAMPLER = {
     "seed": 7,
     "expression_strength": 0.5,
     "head_strength": 2.0,
+    "light": 0.25,
 }
 
 
@@ -363,6 +364,7 @@ def test_sampler_plans_renders_and_fills_one_image(nodes, engine, bars):
     settings = seen["settings"]
     assert (settings.width, settings.height, settings.seed, settings.orientation) == (None, 64, 7, "image")
     assert (settings.expression_strength, settings.head_strength, settings.prompt) == (0.5, 2.0, "zoom in")
+    assert settings.light == 0.25
     assert seen["background"].shape == (4, 6, 3) and seen["background"].dtype == torch.uint8
     assert [step[:2] for step in bars[0].steps] == [(3, 5), (5, 5)] and bars[0].steps[0][2] is not None
 

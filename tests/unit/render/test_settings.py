@@ -52,6 +52,7 @@ def test_frames_have_the_planned_size(track, hopper, settings, acting):
         ({"expression_strength": 2.5}, r"expression_strength is 2\.5; choose a value from 0 to 2"),
         ({"expression_strength": -0.1}, "expression_strength is -0.1"),
         ({"head_strength": float("nan")}, "head_strength is nan"),
+        ({"light": 1.2}, r"light is 1\.2; choose a value from 0 to 1"),
         ({"max_side": 8}, "max_side is 8; choose 16 to 4096"),
         ({"width": 99999}, "width is 99999"),
         ({"height": -2}, "height is -2"),
