@@ -77,8 +77,10 @@ def _add_settings(parser) -> None:
     )
     parser.add_argument("--orientation", choices=("video", "image"), default="image", help="whose facing is kept")
     parser.add_argument("--max-side", type=int, help="limit of the longer output side, px")
-    parser.add_argument("--expression-strength", type=float, default=1.0)
-    parser.add_argument("--head-strength", type=float, default=1.0)
+    parser.add_argument("--expression-strength", type=float, default=1.0, help="0 to 2, 1 = as performed")
+    for part, what in (("mouth", "mouth, cheeks and chin"), ("eyes", "lids and gaze"), ("brows", "brows and forehead")):
+        parser.add_argument(f"--{part}-strength", type=float, default=1.0, help=f"factor on it for {what}, 0 to 2")
+    parser.add_argument("--head-strength", type=float, default=1.0, help="0 to 2, 1 = as performed")
     parser.add_argument("--restore", type=float, default=0.0, help="RestoreFace strength, 0 to 1")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="write a contact sheet (.png)")
@@ -113,6 +115,9 @@ def _animate(options) -> int:
         expression_strength=options.expression_strength,
         head_strength=options.head_strength,
         seed=options.seed,
+        mouth_strength=options.mouth_strength,
+        eyes_strength=options.eyes_strength,
+        brows_strength=options.brows_strength,
     )
     with open_chosen(options) as tracker, ProgressBars() as bars:
         report = animate(

@@ -215,7 +215,9 @@ class RenderSettings:
     prompt: shot words drive the virtual camera, the rest is reported as not used by this engine.
     orientation: 'image' keeps the character's facing (motion is relative), 'video' follows the performer's.
     width/height: output size in px (even), None = the character image's own. max_side limits the longer side.
-    expression_strength: 1 = as performed. head_strength: the same for head rotation.
+    expression_strength: 1 = as performed. mouth_strength, eyes_strength, brows_strength: factors on it for a part of
+    the face (mouth with cheeks and chin; lids and gaze; brows with the forehead); a product counts up to 2. Lips that
+    touch and lids that close do so at every strength above 0. head_strength: the same for head rotation.
     seed: for handheld camera noise.
     """
 
@@ -227,3 +229,6 @@ class RenderSettings:
     expression_strength: float = 1.0
     head_strength: float = 1.0
     seed: int = 0
+    mouth_strength: float = 1.0
+    eyes_strength: float = 1.0
+    brows_strength: float = 1.0

@@ -16,7 +16,8 @@ from .support import (
 )
 
 
-def strength(name: str, what: str):
+def strength(name: str, what: str, **options):
+    """options: later inputs are optional and stand last, so that graphs saved without them still load."""
     return io.Float.Input(
         name,
         default=1.0,
@@ -25,6 +26,7 @@ def strength(name: str, what: str):
         step=0.05,
         tooltip=f"How much of the performer's {what} is played: 1 = as performed, less is calmer and safer, "
         "more exaggerates and shows artefacts sooner.",
+        **options,
     )
 
 
@@ -35,14 +37,14 @@ def side(name: str):
         min=0,
         max=4096,
         step=2,
-        tooltip=f"Output {name} in px, 0 = from the character's image. Larger is slower and needs more memory "
-        "(a frame of 1920x1080 takes 24 MB).",
+        tooltip=f"Output {name} in px, 0 = from the character's image. Larger is slower; 1920x1080 takes 24 MB a frame.",
     )
 
 
 class MotionSampler(io.ComfyNode):
     @classmethod
     def define_schema(cls):
+        part = {"optional": True} | supported(io.Float.Input, advanced=True)
         return io.Schema(
             node_id="MotionSampler",
             display_name="Motion Sampler",
@@ -82,9 +84,11 @@ class MotionSampler(io.ComfyNode):
                 io.Image.Input(
                     "background",
                     optional=True,
-                    tooltip="Put behind the character instead of its own background (the first picture of a batch). "
-                    "A clean cut-out of the character then matters more.",
+                    tooltip="Put behind a clean cut-out of the character: a picture, or the first one of a batch.",
                 ),
+                strength("mouth_strength", "mouth, cheeks and chin", **part),
+                strength("eyes_strength", "lids and gaze", **part),
+                strength("brows_strength", "brows and forehead", **part),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="One frame for each frame of the reference."),

@@ -17,6 +17,7 @@ from .figure import Figure, build_figure
 from .plate import fit_background
 from .response import fit_gains
 from .retarget import HeadMotion, retarget
+from .strength import MAX_STRENGTH, Strength
 from .views import Shares, SideView, build_side_views, view_shares, with_lent_mouth
 
 MAX_SIDE = 4096
@@ -54,7 +55,7 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
     figure = with_lent_mouth(build_figure(identity, scale), identity)
     sides = build_side_views(identity, figure, scale)
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
-    gains = fit_gains(track, figure, identity) if settings.expression_strength else None
+    gains = fit_gains(track, figure, identity) if any(Strength.of(settings)) else None
     motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity, settings, gains), figure)
     shares = view_shares(sides, figure.facing, motion.rotation, float(track.frame_rate), track.cuts) if sides else None
     report = {
@@ -99,10 +100,10 @@ def check_settings(settings: RenderSettings) -> None:
     """Raises SettingError with one sentence for a value outside its range."""
     if settings.orientation not in ("image", "video"):
         raise SettingError(f"orientation is '{settings.orientation}'; choose 'image' or 'video'.")
-    for name, low, high in (("expression_strength", 0, 2), ("head_strength", 0, 2)):
-        value = getattr(settings, name)
-        if not low <= value <= high:
-            raise SettingError(f"{name} is {value}; choose a value from {low} to {high}.")
+    for part in ("expression", "mouth", "eyes", "brows", "head"):
+        value = getattr(settings, f"{part}_strength")
+        if not 0 <= value <= MAX_STRENGTH:
+            raise SettingError(f"{part}_strength is {value}; choose a value from 0 to {MAX_STRENGTH}.")
     for name in ("width", "height", "max_side"):
         value = getattr(settings, name)
         if value and not 16 <= value <= MAX_SIDE:

@@ -363,8 +363,16 @@ def test_sampler_plans_renders_and_fills_one_image(nodes, engine, bars):
     settings = seen["settings"]
     assert (settings.width, settings.height, settings.seed, settings.orientation) == (None, 64, 7, "image")
     assert (settings.expression_strength, settings.head_strength, settings.prompt) == (0.5, 2.0, "zoom in")
+    assert (settings.mouth_strength, settings.eyes_strength, settings.brows_strength) == (1.0, 1.0, 1.0)
     assert seen["background"].shape == (4, 6, 3) and seen["background"].dtype == torch.uint8
     assert [step[:2] for step in bars[0].steps] == [(3, 5), (5, 5)] and bars[0].steps[0][2] is not None
+
+
+def test_graphs_saved_before_the_strengths_of_parts_keep_the_order_of_their_values(nodes):
+    """Widgets are saved by place: new ones stand behind all others and may be left out."""
+    inputs = [one.id for one in nodes.MotionSampler.define_schema().inputs]
+    assert inputs[-3:] == ["mouth_strength", "eyes_strength", "brows_strength"]
+    assert inputs[2:9] == list(SAMPLER)
 
 
 def test_sampler_says_when_the_frames_do_not_fit_into_memory(nodes, monkeypatch):
