@@ -37,7 +37,7 @@ def side(name: str):
         min=0,
         max=4096,
         step=2,
-        tooltip=f"Output {name} in px, 0 = from the character's image. Larger is slower; 1920x1080 takes 24 MB a frame.",
+        tooltip=f"Output {name} in px, 0 = the character image's. Larger is slower; 1920x1080 takes 24 MB a frame.",
     )
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import torch
 
 from ..geometry import face_regions as regions
+from ..geometry.face_rig import CREASE
 
+CREASE_SHARE = 0.3
+"""Of a lid's way that the fold above it goes, as in the rig."""
 NOISE_GAP = 0.02
 """Gap between the lips, in mouth widths, up to which a mouth counts as closed."""
 LEAST_LIP, FULL_OPEN = 0.75, 0.15
@@ -106,7 +109,7 @@ def close_lids(delta, unposed, driver, character, strength, gain=1.0) -> torch.T
     closed = []
     if strength == 0:
         return torch.zeros(len(delta), 2)
-    for (upper, lower), (outer, inner) in zip(regions.EYES, regions.EYE_CORNERS, strict=True):
+    for (upper, lower), (outer, inner), crease in zip(regions.EYES, regions.EYE_CORNERS, CREASE, strict=True):
         up, low = list(upper[1:-1]), list(lower[1:-1])
         opening = (unposed[:, low, 1] - unposed[:, up, 1]).mean(1)
         rest = (driver[low, 1] - driver[up, 1]).mean().clamp_min(0.1)
@@ -122,6 +125,7 @@ def close_lids(delta, unposed, driver, character, strength, gain=1.0) -> torch.T
         present = own + delta[:, low, 1] - delta[:, up, 1]
         error = wanted - present
         delta[:, up, 1] -= 0.85 * error
+        delta[:, list(crease), 1] -= CREASE_SHARE * 0.85 * error  # a tall eye's lid takes its fold along
         delta[:, low, 1] += 0.15 * error
         delta[:, [outer, inner], 1] *= 0.5
         closed.append((1 - ratio).clamp(0, 1))
