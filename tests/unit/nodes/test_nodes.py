@@ -214,8 +214,8 @@ def binding(engine):
     """What reaches the engine of BindIdentity."""
     bound = {}
 
-    def bind_identity(images, names=None, progress=None, recogniser=None):
-        bound.update(images=images, names=names, recogniser=recogniser)
+    def bind_identity(images, names=None, progress=None, recogniser=None, face_points=""):
+        bound.update(images=images, names=names, recogniser=recogniser, face_points=face_points)
         return "identity"
 
     def pictures_of_video(clip, progress=None):
@@ -277,6 +277,14 @@ def test_bind_keeps_the_order_of_its_old_inputs_and_outputs(nodes):
     schema = nodes.BindIdentity.define_schema()
     assert [one.display_name for one in schema.outputs][:2] == ["identity", "report"]
     assert {"images", "image_2", "image_3", "image_4"} <= {one.id for one in schema.inputs}
+
+
+def test_bind_takes_the_points_of_a_face(nodes, binding):
+    nodes.BindIdentity.execute(torch.zeros(1, 8, 6, 3), face_points="chin 1,2")
+    assert binding["face_points"] == "chin 1,2"
+    video = SimpleNamespace(get_stream_source=lambda: "/x.mp4")
+    with pytest.raises(SettingError, match="face_points belong to an image"):
+        nodes.BindIdentity.execute(video=video, face_points="chin 1,2")
 
 
 def test_bind_without_anything_is_a_sentence(nodes):
