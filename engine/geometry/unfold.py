@@ -8,7 +8,9 @@ from . import face_regions as regions
 
 LEAST_AREA = 0.05
 """Of a triangle, as a share of its area at rest."""
-SMOOTHING_STEPS, PUSHING_STEPS = 6, 60
+SMOOTHING_STEPS, PUSHING_STEPS = 6, 40
+BLOCK = 512
+"""Frames at a time."""
 
 
 def unfold(delta: torch.Tensor, face: torch.Tensor, triangles: torch.Tensor, held: torch.Tensor | None = None) -> None:
@@ -34,16 +36,23 @@ def unfold(delta: torch.Tensor, face: torch.Tensor, triangles: torch.Tensor, hel
     neighbours = neighbours / neighbours.sum(1, keepdim=True).clamp_min(1)
     row_ends = torch.zeros(len(face), dtype=torch.bool)
     row_ends[[end for row in (*regions.LIP_UPPER_ROWS, *regions.LIP_LOWER_ROWS) for end in (row[0], row[-1])]] = True
+    for part in delta.split(BLOCK):  # views: memory does not grow with the clip
+        _unfold(part, face, triangles, least, sign, neighbours, held, row_ends)
+
+
+def _unfold(delta, face, triangles, least, sign, neighbours, held, row_ends) -> None:
+    frames = torch.arange(len(delta))
     for step in range(SMOOTHING_STEPS + PUSHING_STEPS):
-        area = _area((face + delta)[:, triangles][..., :2]) * sign
+        area = _area((face + delta[frames])[:, triangles][..., :2]) * sign
         folded = area < least
-        frames = folded.any(1).nonzero()[:, 0]
+        still = folded.any(1)
+        frames, area, folded = frames[still], area[still], folded[still]
         if not len(frames):
             return
         if step < SMOOTHING_STEPS:
-            _follow_neighbours(delta, frames, folded[frames], triangles, neighbours, held | row_ends)
+            _follow_neighbours(delta, frames, folded, triangles, neighbours, held | row_ends)
         else:
-            _push_open(delta, frames, (2 * least - area[frames]) * folded[frames], face, triangles, sign, held)
+            _push_open(delta, frames, (2 * least - area) * folded, face, triangles, sign, held)
 
 
 def contact_points() -> torch.Tensor:

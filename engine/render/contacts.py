@@ -21,12 +21,13 @@ SPEECH_OPEN, WIDE_OPEN = 0.15, 0.35
 """Gaps, in outer eye distances: up to the first a gain is applied fully, from the second not at all."""
 
 
-def close_lips(delta, unposed, driver, character, strength, gain=1.0) -> None:
+def close_lips(delta, unposed, driver, character, strength, gain=1.0, resting=None) -> None:
     """Makes the gap between the lips the driver's gap times the size ratio, in place; lips that touch, touch.
 
     The gap is absolute: a character photographed with an open mouth closes it when the driver does. strength: of the
     opening; below 1 the picture's own gap stays in part, but not where the driver's lips touch. gain: how much wider
-    openings of speech and smiles are drawn; a mouth that is wide open already gets none of it.
+    openings of speech and smiles are drawn; a mouth that is wide open already gets none of it. resting: the character
+    without the smile of its picture, whose proportions count; None = the same.
     """
     if strength == 0:
         return
@@ -34,15 +35,16 @@ def close_lips(delta, unposed, driver, character, strength, gain=1.0) -> None:
     gap = unposed[:, lower, 1] - unposed[:, upper, 1]
     width = distance(driver, *regions.MOUTH_CORNERS)
     touching = (torch.quantile(sample_rows(gap), 0.08, dim=0) + 0.008 * width).clamp(max=0.06 * float(width))
-    ratio = distance(character, 33, 263) / distance(driver, 33, 263)
-    ratio = (ratio * (distance(character, *regions.MOUTH_CORNERS) / width)).sqrt().clamp(0.5, 1.8)
+    resting = character if resting is None else resting
+    ratio = distance(resting, 33, 263) / distance(driver, 33, 263)
+    ratio = (ratio * (distance(resting, *regions.MOUTH_CORNERS) / width)).sqrt().clamp(0.5, 1.8)
     wanted = (gap - touching).clamp_min(0)
     # lips that are apart by less than the landmarks' noise everywhere are closed lips, not a dashed line
     widest = wanted.amax(1, keepdim=True) / width
     apart = ((widest - NOISE_GAP) / NOISE_GAP).clamp(0, 1)
     own = (character[lower, 1] - character[upper, 1]).clamp_min(0)
     wanted = wanted * apart * ratio * strength + own * apart * max(0.0, 1 - strength)
-    eyes_apart = distance(character, 33, 263)
+    eyes_apart = distance(resting, 33, 263)
     speech = ((WIDE_OPEN * eyes_apart - wanted) / ((WIDE_OPEN - SPEECH_OPEN) * eyes_apart)).clamp(0, 1)
     wanted = wanted * (1 + (gain - 1) * speech)
     present = character[lower, 1] + delta[:, lower, 1] - character[upper, 1] - delta[:, upper, 1]

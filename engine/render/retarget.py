@@ -139,7 +139,7 @@ def expression_delta(shapes, base: Baseline, neutral, resting, strength: Strengt
     limit_upper_lip(delta, base.shape, resting)
     delta *= played
     delta += (resting - neutral) * played.clamp(max=1)  # without expression the picture stays as it is
-    close_lips(delta, shapes, base.shape, neutral, strength.mouth, gains.mouth_open)
+    close_lips(delta, shapes, base.shape, neutral, strength.mouth, gains.mouth_open, resting)
     closed = close_lids(delta, shapes, base.shape, neutral, strength.eyes, gains.eyes)
     join_lips_to_skin(delta, neutral)
     unfold(delta, neutral, open_skin())
