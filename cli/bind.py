@@ -21,8 +21,22 @@ def add_bind(commands) -> None:
     parser.add_argument(
         "--recognition", type=Path, metavar="FILE", help="a face recognition network (.onnx) that compares the images"
     )
+    add_face_points(parser)
     parser.add_argument("--report", type=Path, help="write the character card (.png, .jpg or .webp)")
     parser.set_defaults(run=_bind)
+
+
+def add_face_points(parser) -> None:
+    parser.add_argument(
+        "--face-points",
+        default="",
+        metavar="POINTS",
+        help="where the face of the first image is, for a drawn one that is not found, such as 'right_eye 210,180; "
+        "left_eye 300,182; mouth_right 220,270; mouth_left 290,271; chin 255,330'. Eyes, mouth and chin suffice; also "
+        "right_eye_outer, _inner, _top, _bottom (and left), nose, mouth, mouth_top, mouth_bottom, right_brow, "
+        "left_brow, right_side, left_side, forehead. Right and left are the subject's: right_eye is on the left of the "
+        "picture. Px, or parts of width and height (0 to 1)",
+    )
 
 
 def add_library(parser) -> None:
@@ -62,6 +76,7 @@ def _bind(options) -> int:
             video=options.video,
             card=options.report,
             recognition=options.recognition,
+            face_points=options.face_points,
             progress=bars.update,
         )
     print(report_text(identity))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..engine.errors import MediaError, MotionControlError
-from .bind import add_bind, add_library, find_identity
+from .bind import add_bind, add_face_points, add_library, find_identity
 from .capture import add_capture
 from .tracker import add_tracker, open_chosen
 
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     chosen = inspect.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--motion", type=Path, help="a video")
     chosen.add_argument("--character", type=Path, help="an image")
+    add_face_points(inspect)
     _add_subject(inspect)
     inspect.add_argument("--duration", type=float, default=5.0, help="seconds of the best segment to look for")
     inspect.set_defaults(run=_inspect)
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_sources(parser) -> None:
     parser.add_argument("--motion", type=Path, help="the motion reference video")
     parser.add_argument("--character", type=Path, action="append", help="an image of the character; may be repeated")
+    add_face_points(parser)
 
 
 def _add_settings(parser) -> None:
@@ -77,8 +79,10 @@ def _add_settings(parser) -> None:
     )
     parser.add_argument("--orientation", choices=("video", "image"), default="image", help="whose facing is kept")
     parser.add_argument("--max-side", type=int, help="limit of the longer output side, px")
-    parser.add_argument("--expression-strength", type=float, default=1.0)
-    parser.add_argument("--head-strength", type=float, default=1.0)
+    parser.add_argument("--expression-strength", type=float, default=1.0, help="0 to 2, 1 = as performed")
+    for part, what in (("mouth", "mouth, cheeks and chin"), ("eyes", "lids and gaze"), ("brows", "brows and forehead")):
+        parser.add_argument(f"--{part}-strength", type=float, default=1.0, help=f"factor on it for {what}, 0 to 2")
+    parser.add_argument("--head-strength", type=float, default=1.0, help="0 to 2, 1 = as performed")
     parser.add_argument("--light", type=float, default=0.0, help="light that stays while the head turns, 0 to 1")
     parser.add_argument("--restore", type=float, default=0.0, help="RestoreFace strength, 0 to 1")
     parser.add_argument("--seed", type=int, default=0)
@@ -115,6 +119,9 @@ def _animate(options) -> int:
         head_strength=options.head_strength,
         light=options.light,
         seed=options.seed,
+        mouth_strength=options.mouth_strength,
+        eyes_strength=options.eyes_strength,
+        brows_strength=options.brows_strength,
     )
     with open_chosen(options) as tracker, ProgressBars() as bars:
         report = animate(
@@ -124,6 +131,7 @@ def _animate(options) -> int:
             settings,
             track=options.track,
             identity=find_identity(options.identity, options.identities) if options.identity else None,
+            face_points=options.face_points,
             background=options.background,
             start=options.start,
             duration=options.duration,
@@ -162,7 +170,8 @@ def _inspect(options) -> int:
         return 0
     from ..engine.identity import bind_identity, report_text
 
-    print(report_text(bind_identity([media.read_image(options.character)], [options.character.name])))
+    images, names = [media.read_image(options.character)], [options.character.name]
+    print(report_text(bind_identity(images, names, face_points=options.face_points)))
     return 0
 
 

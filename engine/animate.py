@@ -31,6 +31,7 @@ def animate(
     *,
     track: Path | None = None,
     identity: Path | None = None,
+    face_points: str = "",
     background: Path | None = None,
     start: float = 0,
     duration: float | None = None,
@@ -48,6 +49,7 @@ def animate(
     subject: who of several people performs. tracker: whose networks read the landmarks.
     track: a saved track that is played instead of capturing `motion`, which then gives the sound only, or is None.
     identity: a saved identity that plays instead of `characters`, which are then empty.
+    face_points: where the face is in the first of `characters`, see `identity.face_points`.
     Raises MotionControlError with one sentence for bad input.
     """
     began = time.perf_counter()
@@ -69,6 +71,10 @@ def animate(
             if identity
             else "neither an image of the character nor a saved identity is given; add --character or --identity."
         )
+    if face_points and identity:
+        raise SettingError(
+            "face_points belong to an image and a saved identity is given, which has them; leave them out."
+        )
     _check_source(motion, track, start, duration)
     clip = media.open_clip(motion, start, duration if segment == "first" else None) if motion else None
     taken = exchange.load_track(track) if track else None
@@ -77,7 +83,8 @@ def animate(
     plate = media.read_image(background) if background else None
     clock = _Clock()
     if bound is None:
-        bound = bind_identity(images, [path.name for path in characters], progress=_stage(progress, "character"))
+        names = [path.name for path in characters]
+        bound = bind_identity(images, names, _stage(progress, "character"), face_points=face_points)
         clock.lap("character")
     chosen = None
     if taken is None:

@@ -226,7 +226,9 @@ class RenderSettings:
     prompt: shot words drive the virtual camera, the rest is reported as not used by this engine.
     orientation: 'image' keeps the character's facing (motion is relative), 'video' follows the performer's.
     width/height: output size in px (even), None = the character image's own. max_side limits the longer side.
-    expression_strength: 1 = as performed. head_strength: the same for head rotation.
+    expression_strength: 1 = as performed. mouth_strength, eyes_strength, brows_strength: factors on it for a part of
+    the face (mouth with cheeks and chin; lids and gaze; brows with the forehead); a product counts up to 2. Lips that
+    touch and lids that close do so at every strength above 0. head_strength: the same for head rotation.
     light: how much of the light in the picture stays in the room while the head turns, 0..1.
     seed: for handheld camera noise.
     """
@@ -240,3 +242,6 @@ class RenderSettings:
     head_strength: float = 1.0
     light: float = 0.0
     seed: int = 0
+    mouth_strength: float = 1.0
+    eyes_strength: float = 1.0
+    brows_strength: float = 1.0

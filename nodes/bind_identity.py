@@ -2,6 +2,7 @@
 
 from comfy_api.latest import io
 
+from ..engine.errors import SettingError
 from . import files
 from . import recognition as networks
 from .support import CATEGORY, CharacterIdentity, NodeProgress, check_images, one_image, supported, to_uint8
@@ -49,6 +50,15 @@ class BindIdentity(io.ComfyNode):
                     "w600k_r50.onnx). auto takes the best one there; without one only proportions are compared, a weak "
                     "check. off keeps images of drawn characters that a network of photographs would leave out.",
                 ),
+                io.String.Input(
+                    "face_points",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="Only for a drawn face that is not found: places in the first image, such as 'right_eye "
+                    "210,180; left_eye 300,182; mouth_right 220,270; mouth_left 290,271; chin 255,330', in px or parts "
+                    "of the size (0 to 1). right_eye is the character's: on the left of the picture. More names: help.",
+                ),
             ],
             outputs=[
                 CharacterIdentity.Output(display_name="identity", tooltip="The bound character."),
@@ -60,7 +70,7 @@ class BindIdentity(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, images=None, video=None, recognition=networks.AUTO, **more) -> io.NodeOutput:
+    def execute(cls, images=None, video=None, recognition=networks.AUTO, face_points="", **more) -> io.NodeOutput:
         from ..engine import identity, media
 
         progress = NodeProgress()
@@ -71,11 +81,15 @@ class BindIdentity(io.ComfyNode):
             check_images(batch, socket)
             pictures += list(to_uint8(batch))
             names += [socket if len(batch) == 1 else f"{socket} {index + 1}" for index in range(len(batch))]
+        if face_points.strip() and not pictures:
+            raise SettingError("face_points belong to an image and none is connected: connect one or clear them.")
         if video is not None:
             path, start, duration = files.video_source(video)
             clip = media.open_clip(path, start=start, duration=duration or None)
             views, places = identity.pictures_of_video(clip, progress=progress)
             pictures, names = pictures + views, names + places
         network = networks.load(recognition) if len(pictures) > 1 else None
-        bound = identity.bind_identity(pictures, names=names, progress=progress, recogniser=network)
+        bound = identity.bind_identity(
+            pictures, names=names, progress=progress, recogniser=network, face_points=face_points
+        )
         return io.NodeOutput(bound, identity.report_text(bound), one_image(identity.draw_card(bound)))

@@ -24,9 +24,18 @@ def amount(name: str, default: float, most: float, tooltip: str):
     return io.Float.Input(name, default=default, min=0.0, max=most, step=0.05, tooltip=tooltip, optional=not default)
 
 
-def strength(name: str, what: str):
-    more = "1 = as performed, less is calmer and safer, more exaggerates and shows artefacts sooner."
-    return amount(name, 1.0, 2.0, f"How much of the performer's {what} is played: {more}")
+def strength(name: str, what: str, **options):
+    """options: later inputs are optional and stand last, so that graphs saved without them still load."""
+    return io.Float.Input(
+        name,
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        step=0.05,
+        tooltip=f"How much of the performer's {what} is played: 1 = as performed, less is calmer and safer, "
+        "more exaggerates and shows artefacts sooner.",
+        **options,
+    )
 
 
 def side(name: str):
@@ -36,14 +45,14 @@ def side(name: str):
         min=0,
         max=4096,
         step=2,
-        tooltip=f"Output {name} in px, 0 = from the character's image. Larger is slower and needs more memory "
-        "(a frame of 1920x1080 takes 24 MB).",
+        tooltip=f"Output {name} in px, 0 = the character image's. Larger is slower; 1920x1080 takes 24 MB a frame.",
     )
 
 
 class MotionSampler(io.ComfyNode):
     @classmethod
     def define_schema(cls):
+        part = {"optional": True} | supported(io.Float.Input, advanced=True)
         return io.Schema(
             node_id="MotionSampler",
             display_name="Motion Sampler",
@@ -84,9 +93,11 @@ class MotionSampler(io.ComfyNode):
                 io.Image.Input(
                     "background",
                     optional=True,
-                    tooltip="Put behind the character instead of its own background (the first picture of a batch). "
-                    "A clean cut-out of the character then matters more.",
+                    tooltip="Put behind a clean cut-out of the character: a picture, or the first one of a batch.",
                 ),
+                strength("mouth_strength", "mouth, cheeks and chin", **part),
+                strength("eyes_strength", "lids and gaze", **part),
+                strength("brows_strength", "brows and forehead", **part),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="One frame for each frame of the reference."),

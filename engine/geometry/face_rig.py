@@ -46,7 +46,7 @@ _ROLL = (0.5, 0.42, 0.32)
 """The same for the other three rows and the rolling in of pressed lips."""
 # fmt: off
 # Rows of the face mesh above each eye: the fold of the lid, then the skin under the brow; right eye, left eye.
-_CREASE = ((247, 30, 29, 27, 28, 56, 190), (467, 260, 259, 257, 258, 286, 414))
+CREASE = ((247, 30, 29, 27, 28, 56, 190), (467, 260, 259, 257, 258, 286, 414))
 _UNDER_BROW = ((113, 225, 224, 223, 222, 221, 189), (342, 445, 444, 443, 442, 441, 413))
 _CHIN = (152, 175, 199, 200)
 _JAW_EDGE = (  # the row inside the lower half of the face's outline
@@ -193,7 +193,7 @@ def _close_mouth(delta, neutral, value) -> None:
 
 def _move_eyes(delta, neutral, value) -> set[int]:
     handles = set()
-    parts = zip(regions.EYES, regions.EYE_CORNERS, regions.IRISES, _CREASE, _UNDER_BROW, ("Right", "Left"), strict=True)
+    parts = zip(regions.EYES, regions.EYE_CORNERS, regions.IRISES, CREASE, _UNDER_BROW, ("Right", "Left"), strict=True)
     for (upper, lower), corners, iris, crease, under_brow, side in parts:
         width = (neutral[corners[0]] - neutral[corners[1]]).norm()
         gaze = torch.stack([value["gazeX"], value["gazeY"]], 1) * width
@@ -233,7 +233,7 @@ def _move_brows(delta, neutral, value) -> set[int]:
         handles.add(point)
     for row in _UNDER_BROW:
         delta[:, list(row), 1] += -0.25 * up + 0.20 * down
-    for row in _CREASE:
+    for row in CREASE:
         delta[:, list(row), 1] += -0.12 * up + 0.10 * down
     return handles
 

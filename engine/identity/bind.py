@@ -9,11 +9,13 @@ import torch
 from ...models import bodies, faces, matte
 from .. import runtime
 from ..errors import IdentityError
-from ..types import Identity, Progress, View
+from ..types import Check, Identity, Progress, View
 from .atlas import build_atlas
 from .calm import calmness
 from .checks import check_view, sharpness
 from .coverage import view_angles
+from .face_points import EXAMPLE, parse_face_points
+from .hand_placed import place_face
 from .likeness import Recogniser, compare
 from .resting import resting_shape
 from .shape import head_space, with_common_depth
@@ -28,11 +30,14 @@ def bind_identity(
     names: list[str] | None = None,
     progress: Progress | None = None,
     recogniser: Recogniser | None = None,
+    face_points: str = "",
 ) -> Identity:
     """images: uint8 [H, W, 3] each. The best view is rendered; the others are checked and kept, those that show
     somebody else are left out (see `likeness`; recogniser: a network that compares them).
 
-    Raises IdentityError when there is no picture, one is tiny, or no picture shows a face.
+    face_points: where the face is in the first image (see `face_points`); it is looked for in the others.
+
+    Raises IdentityError when there is no picture, one is tiny, no picture shows a face, or face_points is wrong.
     """
     if not images:
         raise IdentityError("No character image was given; connect at least one image with a visible face.")
@@ -41,7 +46,7 @@ def bind_identity(
     views, left_out = [], []
     for number, (image, name) in enumerate(zip(images, names, strict=True)):
         runtime.check_interrupted()
-        view = _bind_view(image, name)
+        view = _bind_view(image, name, face_points if number == 0 else "")
         if view is None:
             left_out.append(name)
         else:
@@ -52,7 +57,8 @@ def bind_identity(
         which = left_out[0] if len(left_out) == 1 else f"any of the {len(left_out)} images ({', '.join(left_out)})"
         raise IdentityError(
             f"No face was found in {which}; use a picture in which the character's face is visible, "
-            "upright and at least 60 px high."
+            "upright and at least 60 px high, or name a few points of a drawn one in face_points "
+            f"('{EXAMPLE}')."
         )
     fitness = [_fitness(view) for view in views]
     same = compare(views, fitness, recogniser)
@@ -64,7 +70,7 @@ def bind_identity(
     return Identity(tuple(views), primary, neutral, resting_shape(neutral), report, *build_atlas(views, primary))
 
 
-def _bind_view(image: torch.Tensor, name: str) -> View | None:
+def _bind_view(image: torch.Tensor, name: str, face_points: str = "") -> View | None:
     height, width = image.shape[:2]
     if min(height, width) < LEAST_SIDE:
         raise IdentityError(
@@ -72,16 +78,27 @@ def _bind_view(image: torch.Tensor, name: str) -> View | None:
             "(512 or more is recommended)."
         )
     small, scale = _working_copy(image)
-    found = _find_face(small)
-    if found is None:
+    notes = ()
+    if face_points.strip():
+        given = parse_face_points(face_points, width, height, name)
+        points, read = place_face(small, {point: place * scale for point, place in given.items()})
+        notes = (_placed_by_hand(read),)
+    else:
+        points = _find_face(small)
+    if points is None:
         return None
-    points = found / scale
+    points = points / scale
     body = _find_body(small)
     if body is not None:
         body[:, :3] /= scale
     view = View(name, image, points, _matte(image, points), body)
     view = replace(view, covered=_hand_at_head(view))
-    return replace(view, checks=check_view(view))
+    return replace(view, checks=(*notes, *check_view(view)))
+
+
+def _placed_by_hand(read: bool) -> Check:
+    how = "at the points given, where the landmark network finds it too" if read else "at the points given"
+    return Check("face", "pass", how, "found or given")
 
 
 def _working_copy(image: torch.Tensor) -> tuple[torch.Tensor, float]:

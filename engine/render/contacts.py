@@ -9,30 +9,42 @@ from __future__ import annotations
 import torch
 
 from ..geometry import face_regions as regions
+from ..geometry.face_rig import CREASE
 
+CREASE_SHARE = 0.3
+"""Of a lid's way that the fold above it goes, as in the rig."""
 NOISE_GAP = 0.02
 """Gap between the lips, in mouth widths, up to which a mouth counts as closed."""
+LEAST_LIP, FULL_OPEN = 0.75, 0.15
+"""Share of its height that an opened lip keeps, and the gap in mouth widths from which it does so fully."""
 SPEECH_OPEN, WIDE_OPEN = 0.15, 0.35
 """Gaps, in outer eye distances: up to the first a gain is applied fully, from the second not at all."""
 
 
-def close_lips(delta, unposed, driver, character, strength, gain=1.0) -> None:
+def close_lips(delta, unposed, driver, character, strength, gain=1.0, resting=None) -> None:
     """Makes the gap between the lips the driver's gap times the size ratio, in place; lips that touch, touch.
 
-    The gap is absolute: a character photographed with an open mouth closes it when the driver does. gain: how much
-    wider openings of speech and smiles are drawn; a mouth that is wide open already gets none of it.
+    The gap is absolute: a character photographed with an open mouth closes it when the driver does. strength: of the
+    opening; below 1 the picture's own gap stays in part, but not where the driver's lips touch. gain: how much wider
+    openings of speech and smiles are drawn; a mouth that is wide open already gets none of it. resting: the character
+    without the smile of its picture, whose proportions count; None = the same.
     """
+    if strength == 0:
+        return
     upper, lower = list(regions.INNER_LIP_UPPER[1:-1]), list(regions.INNER_LIP_LOWER[1:-1])
     gap = unposed[:, lower, 1] - unposed[:, upper, 1]
     width = distance(driver, *regions.MOUTH_CORNERS)
     touching = (torch.quantile(sample_rows(gap), 0.08, dim=0) + 0.008 * width).clamp(max=0.06 * float(width))
-    ratio = distance(character, 33, 263) / distance(driver, 33, 263)
-    ratio = (ratio * (distance(character, *regions.MOUTH_CORNERS) / width)).sqrt().clamp(0.5, 1.8)
+    resting = character if resting is None else resting
+    ratio = distance(resting, 33, 263) / distance(driver, 33, 263)
+    ratio = (ratio * (distance(resting, *regions.MOUTH_CORNERS) / width)).sqrt().clamp(0.5, 1.8)
     wanted = (gap - touching).clamp_min(0)
     # lips that are apart by less than the landmarks' noise everywhere are closed lips, not a dashed line
     widest = wanted.amax(1, keepdim=True) / width
-    wanted = wanted * ((widest - NOISE_GAP) / NOISE_GAP).clamp(0, 1) * ratio * strength
-    eyes_apart = distance(character, 33, 263)
+    apart = ((widest - NOISE_GAP) / NOISE_GAP).clamp(0, 1)
+    own = (character[lower, 1] - character[upper, 1]).clamp_min(0)
+    wanted = wanted * apart * ratio * strength + own * apart * max(0.0, 1 - strength)
+    eyes_apart = distance(resting, 33, 263)
     speech = ((WIDE_OPEN * eyes_apart - wanted) / ((WIDE_OPEN - SPEECH_OPEN) * eyes_apart)).clamp(0, 1)
     wanted = wanted * (1 + (gain - 1) * speech)
     present = character[lower, 1] + delta[:, lower, 1] - character[upper, 1] - delta[:, upper, 1]
@@ -44,6 +56,22 @@ def close_lips(delta, unposed, driver, character, strength, gain=1.0) -> None:
     ):
         for row, fade in zip(rows, (1.0, 0.97, 0.92, 0.85), strict=True):
             delta[:, list(row[1:-1]), 1] += correction * fade
+    keep_lips_full(delta, character, (wanted / (FULL_OPEN * distance(character, *regions.MOUTH_CORNERS))).clamp(0, 1))
+
+
+def keep_lips_full(delta, character, opened) -> None:
+    """Lips that open do not become lines: they keep LEAST_LIP of their height, in place. On a small mouth the gap of a
+    large one asks more of the inner contour than the skin around it does. opened: float32 [T, 9], 0..1 across."""
+    for inner, rows, side in (
+        (regions.INNER_LIP_UPPER, (*regions.LIP_UPPER_ROWS, regions.OUTER_LIP_UPPER), -1.0),
+        (regions.INNER_LIP_LOWER, (*regions.LIP_LOWER_ROWS, regions.OUTER_LIP_LOWER), 1.0),
+    ):
+        edge = list(inner[1:-1])
+        for row in rows:
+            points = list(row[1:-1])
+            height = (character[points, 1] - character[edge, 1]) * side
+            now = height + (delta[:, points, 1] - delta[:, edge, 1]) * side
+            delta[:, points, 1] += side * opened * (LEAST_LIP * height - now).clamp_min(0)
 
 
 def limit_upper_lip(delta, driver, character) -> None:
@@ -76,56 +104,30 @@ def join_lips_to_skin(delta, character) -> None:
     delta[:, skin] += fade * (weight @ jump)
 
 
-def unfold(delta, character, triangles, steps: int = 6) -> None:
-    """Relaxes points whose triangles turned over, in place: they take the mean motion of their neighbours."""
-    corner = character[triangles][:, :, :2]
-    sign = _area(corner).sign()
-    neighbours = torch.zeros(len(character), len(character))
-    for a, b in ((0, 1), (1, 2), (2, 0)):
-        neighbours[triangles[:, a], triangles[:, b]] = 1
-        neighbours[triangles[:, b], triangles[:, a]] = 1
-    neighbours = neighbours / neighbours.sum(1, keepdim=True).clamp_min(1)
-    fixed = torch.zeros(len(character), dtype=torch.bool)
-    fixed[list(regions.INNER_LIP_UPPER + regions.INNER_LIP_LOWER)] = True
-    fixed[list(regions.MOUTH_CORNERS)] = True
-    for row in (*regions.LIP_UPPER_ROWS, *regions.LIP_LOWER_ROWS):
-        fixed[[row[0], row[-1]]] = True
-    for upper, lower in regions.EYES:
-        fixed[list(upper + lower)] = True
-    for _ in range(steps):
-        folded = _area((character + delta)[:, triangles][..., :2]) * sign < 0.05 * _area(corner).abs()
-        frames = folded.any(1).nonzero()[:, 0]
-        if not len(frames):
-            return
-        hit = torch.zeros(len(frames), len(character), dtype=torch.bool)
-        hit.scatter_(1, triangles.reshape(1, -1).expand(len(frames), -1), False)
-        rows, which = folded[frames].nonzero(as_tuple=True)
-        hit[rows[:, None], triangles[which]] = True
-        hit &= ~fixed
-        delta[frames] = torch.where(hit[..., None], neighbours @ delta[frames], delta[frames])
-
-
-def _area(corner: torch.Tensor) -> torch.Tensor:
-    e1, e2 = corner[..., 1, :] - corner[..., 0, :], corner[..., 2, :] - corner[..., 0, :]
-    return e1[..., 0] * e2[..., 1] - e1[..., 1] * e2[..., 0]
-
-
-def close_lids(delta, unposed, driver, character, strength) -> torch.Tensor:
-    """Transfers eye openings as a ratio of the neutral opening, in place; a closed lid closes. The upper lid
-    does most of the way. Returns how far the right and the left eye are closed, 0..1: float32 [T, 2]."""
+def close_lids(delta, unposed, driver, character, strength, gain=1.0) -> torch.Tensor:
+    """Transfers eye openings as a ratio of the neutral opening, in place; a closed lid closes, at every strength above
+    0. The upper lid does most of the way. Returns how far the right and the left eye are closed, 0..1: float32 [T, 2].
+    """
     closed = []
-    for (upper, lower), (outer, inner) in zip(regions.EYES, regions.EYE_CORNERS, strict=True):
+    if strength == 0:
+        return torch.zeros(len(delta), 2)
+    for (upper, lower), (outer, inner), crease in zip(regions.EYES, regions.EYE_CORNERS, CREASE, strict=True):
         up, low = list(upper[1:-1]), list(lower[1:-1])
         opening = (unposed[:, low, 1] - unposed[:, up, 1]).mean(1)
         rest = (driver[low, 1] - driver[up, 1]).mean().clamp_min(0.1)
         shut = torch.quantile(sample_rows(opening[:, None]), 0.01).clamp(0, 0.4 * float(rest))
         ratio = ((opening - shut) / (rest - shut)).clamp(0, 1.6)
-        ratio = (1 + (ratio - 1) * strength).clamp(0, 1.8)
+        # a weak strength narrows the eye less, but its last part, from half closed on, goes all the way
+        shutting = (1 - 2 * ratio).clamp(0, 1)
+        amount = strength * gain
+        amount = amount + max(0.0, 1 - amount) * shutting * shutting * (3 - 2 * shutting)
+        ratio = (1 + (ratio - 1) * amount).clamp(0, 1.8)
         own = (character[low, 1] - character[up, 1]).clamp_min(0)
         wanted = own * ratio[:, None]
         present = own + delta[:, low, 1] - delta[:, up, 1]
         error = wanted - present
         delta[:, up, 1] -= 0.85 * error
+        delta[:, list(crease), 1] -= CREASE_SHARE * 0.85 * error  # a tall eye's lid takes its fold along
         delta[:, low, 1] += 0.15 * error
         delta[:, [outer, inner], 1] *= 0.5
         closed.append((1 - ratio).clamp(0, 1))

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry import face_regions as regions
+from ..geometry.face_rig import CREASE
 from ..geometry.raster import Hits, rasterise
 from ..geometry.sampling import normalised, sample, sample_each, sample_normalised
 from .camera import CameraPath
@@ -50,7 +51,7 @@ class Box:
 @dataclass(frozen=True)
 class Pose:
     """The face of B frames in output pixels. points: float32 [B, 478, 3]; affine: float32 [B, 2, 2] maps picture
-    offsets near the face to output offsets (rigid head, no expression); facing: float32 [B, 468] cosines."""
+    offsets near the face to output offsets; facing: float32 [B, 468] cosines; both of the head without expression."""
 
     points: torch.Tensor
     affine: torch.Tensor
@@ -204,7 +205,9 @@ def pose_face(figure: Figure, motion: HeadMotion, camera: CameraPath, frames: sl
     zoom = camera.zoom[frames]
     points = torch.cat([flat, moved[..., 2:] * zoom[:, None, None]], -1)
     affine = rotation[:, :2, :2] * (motion.scale[frames] * zoom)[:, None, None]
-    facing = vertex_facing(points[:, :468], figure.triangles[figure.layer == SKIN])
+    # of the head as it turns, without expression: a lip that hides a part of the chin is seen as well as ever
+    rigid = (figure.points[:468] - pivot) @ rotation.transpose(1, 2)
+    facing = vertex_facing(rigid, figure.triangles[figure.layer == SKIN])
     return Pose(points, affine, facing * facing.mean().sign())
 
 
@@ -273,13 +276,11 @@ def texture_points(figure: Figure, closed: torch.Tensor) -> torch.Tensor:
     little beside the opening, so that no sliver of the eyeball is drawn as skin. closed: float32 [B, 2]."""
     points = figure.points[:, :2].repeat(len(closed), 1, 1)
     for number, (upper, lower) in enumerate(regions.EYES):
-        across = figure.eyeballs[number].corners
-        down = torch.stack([-(across[1] - across[0])[1], (across[1] - across[0])[0]])
-        down = down * down[1].sign()  # perpendicular to the line of the corners, as long as the eye is wide
+        above, below, fold = figure.eyeballs[number].margins
         amount = closed[:, number, None, None]
-        above, below = figure.eyeballs[number].margins
-        points[:, list(lower[1:-1])] += below * amount * down
-        points[:, list(upper[1:-1])] -= above * amount * down
+        points[:, list(CREASE[number])] += amount * fold
+        points[:, list(lower[1:-1])] += amount * below
+        points[:, list(upper[1:-1])] += amount * above
     return points
 
 

@@ -15,6 +15,8 @@ FADE_IN = (0.25, 0.65)
 """How far an eye is closed when its line begins to be drawn and when it is complete."""
 WIDTH = 0.020
 """Of the line (one sigma) in eye widths."""
+OUTLINE_SHARE = 0.25
+"""The same where a thick outline is drawn along the lid, as a share of its thickness."""
 STRENGTH = 0.75
 
 
@@ -29,6 +31,6 @@ def lash_cover(eye: Eyeball, number: int, points: torch.Tensor, closed: torch.Te
     size = across.norm(dim=1).clamp_min(1e-6)
     along = ((pixel - inner[frame]) * across[frame]).sum(1) / size[frame].square()
     taper = ((along + 0.02) / 0.5).clamp(0, 1) * ((1.06 - along) / 0.12).clamp(0, 1)
-    sigma = (WIDTH * size).clamp_min(0.7)[frame]
+    sigma = (max(WIDTH, OUTLINE_SHARE * eye.outline) * size).clamp_min(0.7)[frame]
     shown = ((closed - FADE_IN[0]) / (FADE_IN[1] - FADE_IN[0])).clamp(0, 1)[frame]
     return STRENGTH * shown * taper * torch.exp(-(distance / sigma).square() / 2)

@@ -19,6 +19,7 @@ from .light import with_light
 from .plate import fit_background
 from .response import fit_gains
 from .retarget import HeadMotion, retarget
+from .strength import MAX_STRENGTH, Strength
 from .views import Shares, SideView, build_side_views, view_shares, with_lent_mouth
 
 MAX_SIDE = 4096
@@ -63,7 +64,7 @@ def plan(track: MotionTrack, identity: Identity, settings: RenderSettings) -> Re
             replace(side, figure=with_light(side.figure, settings.light, figure.light.room)) for side in sides
         )
     camera = _camera(shot, track, settings, figure.points, figure.size, (width, height))
-    gains = fit_gains(track, figure, identity) if settings.expression_strength else None
+    gains = fit_gains(track, figure, identity) if any(Strength.of(settings)) else None
     motion = keep_hair_in_frame(retarget(track, figure.landmarks, identity, settings, gains), figure)
     shares = view_shares(sides, figure.facing, motion.rotation, float(track.frame_rate), track.cuts) if sides else None
     mirrored = tuple(is_mirrored(side, identity) for side in sides)
@@ -111,10 +112,11 @@ def check_settings(settings: RenderSettings) -> None:
     """Raises SettingError with one sentence for a value outside its range."""
     if settings.orientation not in ("image", "video"):
         raise SettingError(f"orientation is '{settings.orientation}'; choose 'image' or 'video'.")
-    for name, low, high in (("expression_strength", 0, 2), ("head_strength", 0, 2), ("light", 0, 1)):
+    limits = {f"{part}_strength": MAX_STRENGTH for part in ("expression", "mouth", "eyes", "brows", "head")}
+    for name, most in (limits | {"light": 1}).items():
         value = getattr(settings, name)
-        if not low <= value <= high:
-            raise SettingError(f"{name} is {value}; choose a value from {low} to {high}.")
+        if not 0 <= value <= most:
+            raise SettingError(f"{name} is {value}; choose a value from 0 to {most:g}.")
     for name in ("width", "height", "max_side"):
         value = getattr(settings, name)
         if value and not 16 <= value <= MAX_SIDE:

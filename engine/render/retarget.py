@@ -15,10 +15,12 @@ from ..geometry import face_regions as regions
 from ..geometry.face_regions import open_skin
 from ..geometry.pose import head_pose, rigid_indices, rotation_matrix, rotation_vector, unpose
 from ..geometry.series import smooth
+from ..geometry.unfold import unfold
 from ..types import Identity, MotionTrack, RenderSettings
 from .baseline import Baseline, choose_baseline
-from .contacts import close_lids, close_lips, distance, join_lips_to_skin, limit_upper_lip, unfold
+from .contacts import close_lids, close_lips, distance, join_lips_to_skin, limit_upper_lip
 from .relief import relief_maps
+from .strength import Strength, point_strength
 
 MAX_HEAD_TURN = 50.0
 """Degrees from the character's own facing at which relative rotation saturates: one picture carries no more."""
@@ -94,14 +96,13 @@ def retarget(
     the resting face; a performer who is the character plays relative to the face as the picture shows it.
     gains: None = the usual ones. A performer who is the character needs none.
     """
-    strength, neutral = settings.expression_strength, identity.neutral
+    strength, neutral = Strength.of(settings), identity.neutral
     size, facing, _ = (value[0] for value in head_pose(landmarks[None], neutral))
     shapes = performer_shapes(track)
     base = choose_baseline(track, shapes, neutral, facing)
     gains = PLAIN if base.from_character else gains or Gains()
     resting = neutral if base.from_character else identity.resting
-    delta, closed = expression_delta(shapes, base, resting, strength, gains)
-    delta = delta + (resting - neutral) * min(strength, 1.0)  # without expression the picture stays as it is
+    delta, closed = expression_delta(shapes, base, neutral, resting, strength, gains)
     scale, shift, torso = placement(track, base, float(size), neutral)
     width = distance(neutral, *regions.EYE_CORNERS[0]) * size
     pixels = delta * size
@@ -111,10 +112,10 @@ def retarget(
         scale=scale,
         shift=shift,
         torso=torso,
-        gaze=((track.gaze - base.gaze) * strength).clamp(-0.35, 0.35) * width,
+        gaze=((track.gaze - base.gaze) * strength.eyes).clamp(-0.35, 0.35) * width,
         closed=closed,
         jaw=(0.35 * pixels[:, regions.CHIN, 1] + 0.65 * pixels[:, 14, 1]).clamp_min(0),
-        relief=relief_maps(track, base.alike if base.from_character else None, min(strength, 1.5)),
+        relief=relief_maps(track, base.alike if base.from_character else None, point_strength(neutral, strength)),
     )
 
 
@@ -129,16 +130,21 @@ def performer_shapes(track: MotionTrack) -> torch.Tensor:
     return shapes
 
 
-def expression_delta(shapes, base: Baseline, neutral: torch.Tensor, strength: float, gains: Gains):
-    """Expression of every frame in the character's head space, cm: float32 [T, 478, 3], and how far the lids of the
-    right and the left eye are closed against the picture, 0..1: float32 [T, 2]."""
-    delta = (shapes - base.shape) * strength
-    amplify(delta, neutral, gains)
+def expression_delta(shapes, base: Baseline, neutral, resting, strength: Strength, gains: Gains):
+    """Expression of every frame against the character's picture in its head space, cm: float32 [T, 478, 3], and how far
+    the lids of the right and the left eye are closed against the picture, 0..1: float32 [T, 2].
+
+    neutral, resting: float32 [478, 3], the character as the picture shows it and at rest."""
+    played = point_strength(neutral, strength)
+    delta = shapes - base.shape
+    amplify(delta, resting, gains)
     if not base.from_character:
-        delta *= region_ratios(base.shape, neutral) * vertex_freedom(neutral)
-    limit_upper_lip(delta, base.shape, neutral)
-    close_lips(delta, shapes, base.shape, neutral, strength, gains.mouth_open)
-    closed = close_lids(delta, shapes, base.shape, neutral, strength * gains.eyes)
+        delta *= region_ratios(base.shape, resting) * vertex_freedom(resting)
+    limit_upper_lip(delta, base.shape, resting)
+    delta *= played
+    delta += (resting - neutral) * played.clamp(max=1)  # without expression the picture stays as it is
+    close_lips(delta, shapes, base.shape, neutral, strength.mouth, gains.mouth_open, resting)
+    closed = close_lids(delta, shapes, base.shape, neutral, strength.eyes, gains.eyes)
     join_lips_to_skin(delta, neutral)
     unfold(delta, neutral, open_skin())
     return delta, closed

@@ -103,6 +103,8 @@ BAD = [
     ({"duration": "0"}, "duration is 0 s"),
     ({"max-side": "2"}, "max_side is 2"),
     ({"expression-strength": "3"}, "expression_strength is 3"),
+    ({"mouth-strength": "2.1"}, "mouth_strength is 2.1"),
+    ({"brows-strength": "-1"}, "brows_strength is -1"),
     ({"restore": "7"}, "restore is 7"),
 ]
 

@@ -93,3 +93,26 @@ def test_bad_identities_of_animate_are_one_sentence(files, tmp_path, monkeypatch
     assert run("animate", "--motion", files / "turn.mp4", "--output", "a.mp4", *arguments) == 2
     (line,) = [one for one in capfd.readouterr().err.split("\n") if one.startswith(("error", "Traceback"))]
     assert words in line and line.endswith(".")
+
+
+def test_a_face_is_placed_from_the_command_line(files, tmp_path, hopper, capfd):
+    """On bind and animate; with a bound identity, or without an image, the points belong to nothing."""
+    found = hopper.view.points[:, :2]
+    places = {
+        "right_eye": found[[33, 133]].mean(0), "left_eye": found[[263, 362]].mean(0),
+        "mouth": found[[61, 291]].mean(0), "chin": found[152],
+    }  # fmt: skip
+    points = "; ".join(f"{name} {x:.0f},{y:.0f}" for name, (x, y) in places.items())
+    output = tmp_path / "a.safetensors"
+    given = ("--character", files / "face.png", "--face-points", points)
+    assert run("bind", *given, "--output", output) == 0
+    assert "PASS face: at the points given" in capfd.readouterr().out
+    film = ("--motion", files / "turn.mp4", "--duration", 0.2, "--max-side", 64, "--output", tmp_path / "o.mp4")
+    report = tmp_path / "report.json"
+    assert run("animate", *given, *film, "--report", report) == 0
+    assert "at the points given" in " ".join(json.loads(report.read_text())["character"])
+    assert run("inspect", *given) == 0 and "at the points given" in capfd.readouterr().out
+    assert run("animate", "--identity", output, "--face-points", points, *film) == 2
+    assert "face_points belong to an image" in capfd.readouterr().err
+    assert run("bind", "--video", files / "turn.mp4", "--face-points", points, "--output", output) == 2
+    assert "face_points belong to an image" in capfd.readouterr().err

@@ -214,8 +214,8 @@ def binding(engine):
     """What reaches the engine of BindIdentity."""
     bound = {}
 
-    def bind_identity(images, names=None, progress=None, recogniser=None):
-        bound.update(images=images, names=names, recogniser=recogniser)
+    def bind_identity(images, names=None, progress=None, recogniser=None, face_points=""):
+        bound.update(images=images, names=names, recogniser=recogniser, face_points=face_points)
         return "identity"
 
     def pictures_of_video(clip, progress=None):
@@ -277,6 +277,14 @@ def test_bind_keeps_the_order_of_its_old_inputs_and_outputs(nodes):
     schema = nodes.BindIdentity.define_schema()
     assert [one.display_name for one in schema.outputs][:2] == ["identity", "report"]
     assert {"images", "image_2", "image_3", "image_4"} <= {one.id for one in schema.inputs}
+
+
+def test_bind_takes_the_points_of_a_face(nodes, binding):
+    nodes.BindIdentity.execute(torch.zeros(1, 8, 6, 3), face_points="chin 1,2")
+    assert binding["face_points"] == "chin 1,2"
+    video = SimpleNamespace(get_stream_source=lambda: "/x.mp4")
+    with pytest.raises(SettingError, match="face_points belong to an image"):
+        nodes.BindIdentity.execute(video=video, face_points="chin 1,2")
 
 
 def test_bind_without_anything_is_a_sentence(nodes):
@@ -365,8 +373,16 @@ def test_sampler_plans_renders_and_fills_one_image(nodes, engine, bars):
     assert (settings.width, settings.height, settings.seed, settings.orientation) == (None, 64, 7, "image")
     assert (settings.expression_strength, settings.head_strength, settings.prompt) == (0.5, 2.0, "zoom in")
     assert settings.light == 0.25
+    assert (settings.mouth_strength, settings.eyes_strength, settings.brows_strength) == (1.0, 1.0, 1.0)
     assert seen["background"].shape == (4, 6, 3) and seen["background"].dtype == torch.uint8
     assert [step[:2] for step in bars[0].steps] == [(3, 5), (5, 5)] and bars[0].steps[0][2] is not None
+
+
+def test_graphs_saved_before_the_strengths_of_parts_keep_the_order_of_their_values(nodes):
+    """Widgets are saved by place: new ones stand behind all others and may be left out."""
+    inputs = [one.id for one in nodes.MotionSampler.define_schema().inputs]
+    assert inputs[-3:] == ["mouth_strength", "eyes_strength", "brows_strength"]
+    assert inputs[2:9] == list(SAMPLER)
 
 
 def test_sampler_says_when_the_frames_do_not_fit_into_memory(nodes, monkeypatch):

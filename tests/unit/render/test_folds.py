@@ -5,8 +5,8 @@ import torch
 
 from motion_control.engine.geometry import face_regions as regions
 from motion_control.engine.geometry.pose import canonical_face
+from motion_control.engine.geometry.unfold import unfold
 from motion_control.engine.render import plan
-from motion_control.engine.render.contacts import unfold
 from motion_control.engine.types import RenderSettings
 
 

@@ -11,6 +11,7 @@ from motion_control.engine.render.figure import build_figure
 from motion_control.engine.render.lashes import STRENGTH, lash_cover
 from motion_control.engine.render.response import LIMITS, channels, fit_gains, gains_from_reading
 from motion_control.engine.render.retarget import PLAIN, Gains, expression_delta, performer_shapes, retarget
+from motion_control.engine.render.strength import Strength
 from motion_control.engine.types import RenderSettings
 
 
@@ -75,7 +76,7 @@ def test_contacts_stay_exact_under_every_gain(hopper, acting):
     track = acting.perform(face, delta)
     base = type("Base", (), {"shape": track.neutral, "from_character": False})()
     highest = Gains(*(high for _, high in LIMITS))
-    moved, closed = expression_delta(performer_shapes(track), base, hopper.neutral, 1.0, highest)
+    moved, closed = expression_delta(performer_shapes(track), base, hopper.neutral, hopper.neutral, Strength(), highest)
     shapes = hopper.neutral + moved
     gap = (shapes[:, 14, 1] - shapes[:, 13, 1]).clamp_min(0)
     assert gap[0] < 0.05 and gap[acting.held] > 1.0
