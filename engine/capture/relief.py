@@ -119,7 +119,7 @@ def relief(
     for some in rows.split(64):
         change[some] = _detail(brightness[some])
     distance = (shapes - neutral)[:, :468, :2].norm(dim=2).mean(1) + 2 * (1 - rotation[:, 2, 2])
-    resting = rows[distance[rows].argsort()][:MOST_RESTING]
+    resting = rows[distance[rows].argsort()][: max(1, min(MOST_RESTING, len(rows) // 4))]
     change[rows] -= change[resting].mean(0)
     change[:, skin.index] *= _trust(rotation, shapes)
     u, s, v = torch.svd_lowrank(change[rows], q=min(RELIEF_MAPS, len(rows) - 1), niter=2)
