@@ -28,7 +28,7 @@ FINE, COARSE = 1.0, 6.0
 """Sigma in texels of the noise that is taken out and of the light that is not relief."""
 DARK, LEAST_VISIBLE = 8, 0.6
 """Mean brightness (of 255) and visible share of a face from which its skin tells something."""
-MOST_RESTING = 15
+MOST_RESTING, MOST_FRAMES = 15, 900
 FACING = (0.30, 0.55)
 WINDOW_S = 0.2
 
@@ -122,13 +122,21 @@ def relief(
     resting = rows[distance[rows].argsort()][: max(1, min(MOST_RESTING, len(rows) // 4))]
     change[rows] -= change[resting].mean(0)
     change[:, skin.index] *= _trust(rotation, shapes)
-    u, s, v = torch.svd_lowrank(change[rows], q=min(RELIEF_MAPS, len(rows) - 1), niter=2)
-    amount, basis = torch.zeros(count, RELIEF_MAPS), torch.zeros(RELIEF_MAPS, SIDE * SIDE)
-    columns = torch.zeros(len(rows), RELIEF_MAPS)
-    columns[:, : len(s)] = u * s
-    amount[rows] = columns
-    basis[: len(s)] = v.T
+    basis = _principal(change[rows])
+    amount = change @ basis.T
     return per_shot(lambda part: smooth(part, rate, WINDOW_S), cuts, amount), basis.view(-1, SIDE, SIDE)
+
+
+def _principal(change: torch.Tensor) -> torch.Tensor:
+    """The maps that carry most of the change [n, SIDE * SIDE]: float32 [16, SIDE * SIDE], orthonormal or 0. Of a long
+    clip evenly spaced frames decide."""
+    some = change[:: -(-len(change) // MOST_FRAMES)].double()
+    strength, mix = torch.linalg.eigh(some @ some.T)
+    basis = torch.zeros(RELIEF_MAPS, change.shape[1])
+    for number, column in enumerate(range(len(some) - 1, max(-1, len(some) - 1 - RELIEF_MAPS), -1)):
+        if strength[column] > 1e-9:
+            basis[number] = (mix[:, column] @ some / strength[column].sqrt()).float()
+    return basis
 
 
 def with_relief(track: MotionTrack, brightness: torch.Tensor) -> MotionTrack:
