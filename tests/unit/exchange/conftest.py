@@ -6,6 +6,8 @@ from fractions import Fraction
 import pytest
 import torch
 
+from motion_control.engine.types import RELIEF_MAPS, RELIEF_SIDE
+
 WIDTH, HEIGHT = 480, 640
 COUNT = 80
 
@@ -53,7 +55,8 @@ def performed():
     portrait = 7.5 * neutral + torch.tensor([240.0, 110.0, 0.0])
     track = authored_performance(neutral, portrait, rate, WIDTH, HEIGHT, 9.0)
     keep = slice(100, 100 + COUNT)
-    every = [name for name in vars(track) if isinstance(getattr(track, name), torch.Tensor) and name != "neutral"]
+    every = [name for name in vars(track) if isinstance(getattr(track, name), torch.Tensor)]
+    every = [name for name in every if name not in ("neutral", "relief_basis")]
     track = replace(track, **{name: getattr(track, name)[keep].clone() for name in every})
     body = standing(COUNT)
     return replace(
@@ -62,6 +65,10 @@ def performed():
         body=body,
         hands=torch.stack([hand(body[:, 16, :2]), hand(body[:, 15, :2])], 1),
         hand_confidence=torch.full((COUNT, 2), 0.8),
+        relief=torch.linspace(-1, 1, COUNT * RELIEF_MAPS).view(COUNT, RELIEF_MAPS),
+        relief_basis=torch.linspace(-0.1, 0.1, RELIEF_MAPS * RELIEF_SIDE**2).view(
+            RELIEF_MAPS, RELIEF_SIDE, RELIEF_SIDE
+        ),
         cuts=(40,),
         anchor=3,
         report={"checks": ["PASS light: 0.5"], "frames": COUNT},

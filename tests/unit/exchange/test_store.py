@@ -96,10 +96,12 @@ def poisoned(good: bytes, name: str, value: float) -> bytes:
     return rewritten(good, **{name: tensor})
 
 
-def test_a_track_of_the_first_version_has_no_measured_quality(good, tmp_path):
+def test_a_track_of_the_first_version_has_neither_measured_quality_nor_relief(good, tmp_path):
     path = tmp_path / "old.safetensors"
-    path.write_bytes(rewritten(good, {"version": "1"}, quality=None))
-    assert torch.equal(load_track(path).quality, torch.ones(80, 2))
+    path.write_bytes(rewritten(good, {"version": "1"}, quality=None, relief=None, relief_basis=None))
+    old = load_track(path)
+    assert torch.equal(old.quality, torch.ones(80, 2))
+    assert not old.relief.any() and not old.relief_basis.any()
 
 
 HOSTILE = {
