@@ -6,6 +6,7 @@ from .coverage import MOST_ENLARGED, nearest_wish, reaches_away
 from .from_video import pictures_of_video
 from .likeness import load_recogniser
 from .report import report_text
+from .resting import resting_controls
 from .store import FOLDER, identity_file, load_identity, save_identity, saved_identities
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "pictures_of_video",
     "reaches_away",
     "report_text",
+    "resting_controls",
     "save_identity",
     "saved_identities",
 ]

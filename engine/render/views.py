@@ -16,7 +16,7 @@ from ...models.face_topology import face_topology
 from ..geometry import face_regions as regions
 from ..geometry.pose import angles, head_pose, unpose
 from ..geometry.sampling import sample, sample_each
-from ..identity import MOST_ENLARGED
+from ..identity import MOST_ENLARGED, resting_controls
 from ..types import Identity, View
 from .figure import Figure, build_view_figure, vertex_facing
 from .retarget import HeadMotion
@@ -27,8 +27,10 @@ LEAST_APART = 9.0
 HANDICAP, HANDICAP_MIRRORED = 4.0, 18.0
 """Degrees by which another view, and the mirror image of one, must be nearer to where the head looks than the primary
 view: a mirror image stands for a half that no picture shows."""
-HANDICAP_PER_CM = 8.0
-"""The same per cm that the other view's face differs in expression: its folds do not go away."""
+HANDICAP_EXPRESSION = 30.0
+"""The same for a view that smiles or opens its mouth fully where the primary one does not: its folds do not go away."""
+MISREAD = 0.15
+"""Amount of expression that two views of one resting face may differ by."""
 HYSTERESIS = 3.0
 """Degrees by which a view must be better than the one that is shown, so that a head at rest never flickers."""
 FADE_SECONDS = 0.25
@@ -48,11 +50,6 @@ CANONICAL_HEIGHT = 17.0
 TURNED = (14.0, 28.0)
 """Yaw in degrees from which a view has a half that it sees badly. A frontal view sees both well enough, and hair that
 hangs over an ear in one picture and behind it in another does not mix."""
-
-_FEATURES = sorted(
-    {point for upper, lower in regions.EYES for point in (*upper, *lower)}
-    | {*regions.OUTER_LIP_UPPER, *regions.OUTER_LIP_LOWER, *regions.RIGHT_BROW, *regions.LEFT_BROW}
-)
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def build_side_views(identity: Identity, figure: Figure, scale: float) -> tuple[
         own = build_view_figure(view, neutral, enlarge)
         own = replace(own, source=_harmonised(figure, own))
         difference = neutral - unpose(view.points[None], *head_pose(view.points[None], neutral))[0]
-        handicap += HANDICAP_PER_CM * float(difference[_FEATURES, :2].norm(dim=1).mean())
+        handicap += HANDICAP_EXPRESSION * max(0.0, _expression(neutral - difference) - _expression(neutral) - MISREAD)
         offset = figure.field.pivot[:2] - own.field.pivot[:2]
         reshape = difference * size * scale
         fills, lacks = _better_seen(own, figure, neutral), _better_seen(figure, own, neutral)
@@ -251,6 +248,11 @@ def cover_of(figure: Figure, side: SideView, source, own_source, shares) -> torc
 def _on(figure: Figure, values: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
     """Values on a figure's nodes [h, w] at places [B, h, w, 2] px of its picture."""
     return sample_each(values[None, None].expand(len(source), -1, -1, -1), source / figure.field.step + 0.5)[:, 0]
+
+
+def _expression(shape: torch.Tensor) -> float:
+    """How far a face [478, 3] in head space is from rest: 1 for a full smile or a wide open mouth."""
+    return sum(abs(amount) for amount in resting_controls(shape).values())
 
 
 def _pose(view: View, neutral: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
