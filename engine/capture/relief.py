@@ -26,6 +26,8 @@ from .cuts import per_shot
 SIDE = RELIEF_SIDE
 FINE, COARSE = 1.0, 6.0
 """Sigma in texels of the noise that is taken out and of the light that is not relief."""
+MARKS_SIGMA, MARKED = 3.0, 0.13
+"""Neighbourhood in texels and mean detail of the resting skin at which half of the relief counts."""
 DARK, LEAST_VISIBLE = 8, 0.6
 """Mean brightness (of 255) and visible share of a face from which its skin tells something."""
 MOST_RESTING, MOST_FRAMES = 15, 900
@@ -120,11 +122,19 @@ def relief(
         change[some] = _detail(brightness[some])
     distance = (shapes - neutral)[:, :468, :2].norm(dim=2).mean(1) + 2 * (1 - rotation[:, 2, 2])
     resting = rows[distance[rows].argsort()][: max(1, min(MOST_RESTING, len(rows) // 4))]
-    change[rows] -= change[resting].mean(0)
+    rest = change[resting].mean(0)
+    change[rows] = (change[rows] - rest) * _plain(rest)
     change[:, skin.index] *= _trust(rotation, shapes)
     basis = _principal(change[rows])
     amount = change @ basis.T
     return per_shot(lambda part: smooth(part, rate, WINDOW_S), cuts, amount), basis.view(-1, SIDE, SIDE)
+
+
+def _plain(rest: torch.Tensor) -> torch.Tensor:
+    """1 where the resting skin is plain, towards 0 where it has marks of its own, such as a beard or glasses: they slide
+    with the skin and are no folds. rest: float32 [SIDE * SIDE], mean detail of the resting frames."""
+    marks = _blur(rest.abs().view(1, 1, SIDE, SIDE), MARKS_SIGMA).flatten()
+    return 1 / (1 + (marks / MARKED).pow(4))
 
 
 def _principal(change: torch.Tensor) -> torch.Tensor:
