@@ -131,8 +131,8 @@ def relief(
 
 
 def _plain(rest: torch.Tensor) -> torch.Tensor:
-    """1 where the resting skin is plain, towards 0 where it has marks of its own, such as a beard or glasses, which slide
-    and are no folds. rest: float32 [SIDE * SIDE], mean detail of the resting frames."""
+    """1 where the resting skin is plain, towards 0 where it has marks of its own, such as a beard or glasses: they
+    slide and are no folds. rest: float32 [SIDE * SIDE], mean detail of the resting frames."""
     marks = _blur(rest.abs().view(1, 1, SIDE, SIDE), MARKS_SIGMA).flatten()
     return 1 / (1 + (marks / MARKED).pow(4))
 
