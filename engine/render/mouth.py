@@ -29,8 +29,9 @@ photographs had 0.54 with a deviation of 0.03; an anime girl, a 3D boy and a com
 DRAWN_TEETH = (0.30, 0.65)
 """Gap of the lips of a drawn mouth in half mouths, from which its teeth begin to show and are shown fully: a drawing
 leaves speech dark, and has one band of teeth without lines."""
-TEETH_PALE = 0.10
-"""Most saturation that teeth take over from the white of an eye, which may lie in a coloured shadow."""
+TEETH_PALE, TEETH_WARM = 0.10, 0.35
+"""Most saturation that teeth take over from the white of an eye, which may lie in a coloured shadow; and where that
+white is warm, because the light of the picture is: grey teeth in it look blue."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,9 @@ def build_mouth(
     white = _eye_white(image, points)
     skin = sample(image, points[[50, 280, 151], :2]).median(1).values
     # teeth are a little warmer than the white of the eye and a little brighter than the skin around them
-    pale = ((white.max() - white.min()) / white.max().clamp_min(1e-3)).clamp_min(TEETH_PALE)
-    teeth = white.max() + (white - white.max()) * TEETH_PALE / pale
+    most = TEETH_WARM if bool(white[0] >= white[1] >= white[2]) else TEETH_PALE
+    saturation = (white.max() - white.min()) / white.max().clamp_min(1e-3)
+    teeth = white.max() + (white - white.max()) * most / saturation.clamp_min(most)
     teeth = teeth * torch.tensor([1.0, 0.965, 0.90])
     luma = torch.tensor([0.2126, 0.7152, 0.0722])
     wanted = (1.2 * (skin @ luma)).clamp(0.12, 0.88)
