@@ -191,7 +191,7 @@ def test_the_helper_nodes_in_one_graph(server, first_run, graph):
     assert middle.min() > 200 and mask[0, 0].max() < 50
     assert "pose_keypoints" in result["outputs"]["28"]["text"][0]
     (file,) = server.base.glob("output/tracks/take_*.safetensors")
-    assert file.stat().st_size < 6000 * count + 50_000
+    assert file.stat().st_size < 6000 * count + 650_000  # the maps of the relief are 590 kB
     again = {key: graph[key] for key in ("3", "4", "5", "7")}
     again["30"] = {"class_type": "LoadMotionTrack", "inputs": {"file": f"tracks/{file.name} [output]"}}
     again["5"]["inputs"]["track"] = again["7"]["inputs"]["track"] = ["30", 0]
