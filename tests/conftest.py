@@ -10,7 +10,7 @@ import pytest
 # Threads of torch that wait for work must not take it from others: on a busy machine of few cores that made the
 # tests up to 20 times slower. The library reads this once, so it is set before torch is imported; servers and
 # commands that tests start inherit it.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 ROOT = Path(__file__).resolve().parent.parent
 
