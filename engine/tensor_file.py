@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import MediaError
+from .targets import check_place
 
 SUFFIX = ".safetensors"
 IDENTITY = "motion_control.identity"
@@ -24,11 +25,7 @@ def check_target(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() != SUFFIX:
         raise MediaError(f"{path.name} has the ending '{path.suffix}'; choose {SUFFIX}.")
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder; give the name of a file in it.")
-    if not path.parent.is_dir():
-        raise MediaError(f"the output folder {path.parent} does not exist; create it or choose another.")
-    return path
+    return check_place(path)
 
 
 def write_whole(path: Path, data: bytes) -> None:

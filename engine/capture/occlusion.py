@@ -19,6 +19,7 @@ from ...models.crops import crop_regions
 from ...models.face_topology import face_topology
 from ...models.faces import roi_from_landmarks
 from ..geometry import face_regions as regions
+from ..geometry.normals import vertex_normals
 from ..geometry.pose import canonical_face, head_pose, rigid_indices, rotation_vector, unpose
 from ..geometry.series import main_directions
 from ..types import FACE_PARTS
@@ -285,12 +286,7 @@ def _facing(points: torch.Tensor) -> torch.Tensor:
 
     What is photographed at a far point is hair or background as soon as a landmark is a little off.
     """
-    triangles = face_topology().triangles.long()
-    corners = points[:, triangles]
-    normals = torch.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0], dim=2)
-    summed = torch.zeros(len(points), 468, 3)
-    for corner in range(3):
-        summed.index_add_(1, triangles[:, corner], normals)
+    summed = vertex_normals(points[:, :468], face_topology().triangles.long())
     normals = F.normalize(summed[:, skin_points()], dim=2)
     return ((normals[..., 2].abs() - FACING[0]) / (FACING[1] - FACING[0])).clamp(0, 1) * (
         normals[..., 2] * normals[..., 2].median(1, keepdim=True).values > 0

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from ...models.face_topology import face_topology
 from ..geometry import face_regions as regions
+from ..geometry.normals import vertex_normals
 from ..geometry.pose import canonical_face, head_pose, unpose
 from ..geometry.raster import rasterise
 from ..geometry.series import smooth
@@ -59,9 +60,7 @@ def _skin() -> _Skin:
     corners, weights = triangles[hits.triangle], hits.weights
     face = canonical_face()[:468]
     place = (face[corners] * weights[..., None]).sum(1)
-    corner = face[triangles]
-    normal = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    normal = torch.zeros(468, 3).index_add_(0, triangles.reshape(-1), normal.repeat_interleave(3, 0))
+    normal = vertex_normals(face[None], triangles)[0]
     normal = F.normalize((normal[corners] * weights[..., None]).sum(1), dim=1)
     normal = normal * -normal[:, 2].mean().sign()
     trust = torch.ones(len(place))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from . import face_regions as regions
+from .ease import ease
 
 CONTROLS = (
     "jawOpen",
@@ -110,7 +111,7 @@ def _move_jaw(delta, neutral, value) -> set[int]:
     oval = [point for point in regions.FACE_OVAL if neutral[point, 1] > neutral[[93, 323], 1].mean()]
     top, full = neutral[[93, 323], 1].mean(), neutral[[172, 397], 1].mean()
     oval += _JAW_EDGE
-    weight[oval] = _ease((neutral[oval, 1] - top) / (full - top))
+    weight[oval] = ease((neutral[oval, 1] - top) / (full - top))
     weight[list(_CHIN)] = 1
     moved = weight.nonzero()[:, 0]
     opening = value["jawOpen"][:, None] * weight[moved]
@@ -261,8 +262,3 @@ def _across(neutral: torch.Tensor, row) -> torch.Tensor:
     """Place of each point of a row between its two ends, -1 (right of the subject) .. 1."""
     x = neutral[list(row), 0]
     return ((x - (x[0] + x[-1]) / 2) / ((x[-1] - x[0]) / 2)).clamp(-1, 1)
-
-
-def _ease(part: torch.Tensor) -> torch.Tensor:
-    part = part.clamp(0, 1)
-    return part * part * (3 - 2 * part)

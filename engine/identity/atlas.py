@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from ...models.face_topology import face_topology
+from ..geometry.ease import ease
 from ..geometry.face_regions import open_skin
 from ..geometry.fill import pull_push
 from ..geometry.pose import canonical_face, head_pose
@@ -129,14 +130,14 @@ def _unwrapped(view: View, share: float) -> _Layer:
     height, width = view.image.shape[:2]
     inside = (flat >= 0).all(-1) & (flat[..., 0] <= width) & (flat[..., 1] <= height)
     # a matte may have holes in a face, and a contour may lie beside it: it decides only where the skin turns away
-    free = torch.maximum(sample(view.matte[None], flat)[0], _ease(cosine, 0.3, 0.6))
+    free = torch.maximum(sample(view.matte[None], flat)[0], ease(cosine, 0.3, 0.6))
     visible = inside * free * (1 - _occlusion(view, flat, place[2])) * _texels().mask
     tall = float(points[:, 1].amax() - points[:, 1].amin())
     sharp = sharpness(view)
     quality = min(1.0, sharp / WANTED_SHARPNESS) * min(1.0, tall / WANTED_HEIGHT)
     weight = share * cosine.pow(POWER) * sharp * min(tall, SIDE) / SIDE * visible
     known = (weight > _TINY).float()
-    return _Layer(_filled(colour, known), weight, _ease(cosine, *SEEN) * quality * visible * (share**0.25))
+    return _Layer(_filled(colour, known), weight, ease(cosine, *SEEN) * quality * visible * (share**0.25))
 
 
 def _occlusion(view: View, flat: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
@@ -154,7 +155,7 @@ def _occlusion(view: View, flat: torch.Tensor, depth: torch.Tensor) -> torch.Ten
     nearest = F.max_pool2d(nearest.view(1, 1, grid, grid), 3, 1, 1)[0, 0]
     at = ((flat - low) * scale).long().clamp(0, grid - 1)
     centimetre = float(head_pose(view.points[None], canonical_face())[0])
-    return _ease((depth - nearest[at[..., 1], at[..., 0]]) / centimetre, *HIDDEN_CM)
+    return ease((depth - nearest[at[..., 1], at[..., 0]]) / centimetre, *HIDDEN_CM)
 
 
 def _harmonised(layer: _Layer, main: _Layer) -> _Layer:
@@ -246,8 +247,3 @@ def _filled(colour: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         return colour
     small = pull_push(F.avg_pool2d(colour[None], 2)[0], known)
     return torch.lerp(_doubled(small), colour, _enlarged(known))
-
-
-def _ease(value: torch.Tensor, start: float, full: float) -> torch.Tensor:
-    part = ((value - start) / (full - start)).clamp(0, 1)
-    return part * part * (3 - 2 * part)

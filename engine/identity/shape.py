@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from ..geometry.face_regions import open_skin
+from ..geometry.normals import vertex_normals
 from ..geometry.pose import canonical_face, head_pose, unpose
 from ..types import View
 
@@ -41,10 +42,7 @@ def with_common_depth(views: list[View], primary: int) -> list[View]:
 
 def seen(view: View) -> torch.Tensor:
     """How well each point is seen, from the facing of the skin around it: float32 [478], 0..1."""
-    triangles = open_skin()
-    corner = view.points[triangles]
-    normal = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    total = torch.zeros(478, 3).index_add_(0, triangles.reshape(-1), normal.repeat_interleave(3, 0))
+    total = vertex_normals(view.points[None], open_skin())[0]
     facing = -total[:, 2] / total.norm(dim=1).clamp_min(1e-9)
     facing = facing * facing.mean().sign()
     facing[468:] = 1

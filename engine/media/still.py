@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from ..errors import MediaError
+from ..targets import check_place
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -19,11 +20,7 @@ def check_picture_target(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in _FORMATS:
         raise MediaError(f"{path.name} has the ending '{path.suffix}'; choose one of {', '.join(_FORMATS)}.")
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder; give the name of a file in it.")
-    if not path.parent.is_dir():
-        raise MediaError(f"the output folder {path.parent} does not exist; create it or choose another.")
-    return path
+    return check_place(path)
 
 
 def write_image(path: str | Path, picture: torch.Tensor | Image.Image) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..errors import MediaError, MotionControlError, SettingError
+from ..targets import check_place
 from ..types import Clip
 from . import numbers
 from .audio import stream_audio, to_stereo
@@ -228,11 +229,7 @@ def check_target(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in CONTAINERS:
         raise SettingError(f"{path.name} has the ending '{path.suffix}'; choose {', '.join(CONTAINERS)}.")
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder; give the name of a file in it.")
-    if not path.parent.is_dir():
-        raise MediaError(f"the output folder {path.parent} does not exist; create it or choose another.")
-    return path
+    return check_place(path)
 
 
 def _sound(audio: AudioInput) -> tuple[Iterator[np.ndarray], int] | None:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry import face_regions as regions
+from ..geometry.ease import ease
+from ..geometry.normals import vertex_normals
 from ..geometry.pose import angles
 from ..geometry.raster import rasterise
 from ..geometry.sampling import sample_each
@@ -68,7 +70,7 @@ def measure_confidence(
     views = torch.stack([figure.facing, *(side.turn.T @ figure.facing for side in sides)])
     worth = torch.tensor([1.0, *(MIRRORED if other else 1.0 for other in mirrored)])
     steps = reaches_away(angles(views)[None, :, :2], torch.stack([yaw, pitch], 1)[:, None])
-    reach = (worth * (1 - _ease(steps, *REACHES))).amax(1)
+    reach = (worth * (1 - ease(steps, *REACHES))).amax(1)
     away = degrees_between(looking(turned)[:, None], looking(views[worth == 1])[None]).amin(1)
     face = track.face_confidence * track.face_visibility.mean(1)
     skin, shown = skin_confidence(figure, motion.rotation, sides, shares, slice(None))
@@ -108,7 +110,7 @@ def confidence_map(plan, frames: slice) -> torch.Tensor:
     matte, head = cells[:, 0], cells[:, 1]
     reach, face = (value[frames][:, None, None] for value in (known.reach, known.face))
     of_head = reach * face
-    stretch = _ease(_shrunk(source) * camera.zoom[frames][:, None, None], *STRETCHED)
+    stretch = ease(_shrunk(source) * camera.zoom[frames][:, None, None], *STRETCHED)
     if plan.sides:  # another view of the head is drawn near to where it looks
         stretch = torch.lerp(stretch, torch.ones_like(stretch), plan.shares.whole[frames].sum(1)[:, None, None])
     smooth = stretch * torch.lerp(torch.ones_like(head), of_head.expand_as(head), head)
@@ -167,16 +169,14 @@ def _facts(figure: Figure) -> torch.Tensor:
 def _area_normals(points: torch.Tensor) -> torch.Tensor:
     """Area times outward normal around the points of a face [478, 3] px, of its share in the whole: [468, 3]."""
     triangles = regions.open_skin().to(points.device)
-    corner = points[triangles]
-    normal = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    total = points.new_zeros(468, 3).index_add_(0, triangles.reshape(-1), normal.repeat_interleave(3, 0))
+    total = vertex_normals(points[None, :468], triangles)[0]
     return total * -total[:, 2].sum().sign() / total.norm(dim=1).sum()
 
 
 def _unstretched(normal: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
     """normal: [468, 3], of the view that is drawn from. drawn: [B, 468], area towards the viewer. float32 [B, 468]."""
     own = (-normal[:, 2]).clamp_min(0)
-    return _ease((own + 1e-9) / (drawn.clamp_min(0) + 1e-9), *STRETCHED)
+    return ease((own + 1e-9) / (drawn.clamp_min(0) + 1e-9), *STRETCHED)
 
 
 def _shrunk(source: torch.Tensor) -> torch.Tensor:
@@ -203,8 +203,3 @@ def _draw_face(out: torch.Tensor, plan, frames: slice, of_head: torch.Tensor) ->
     value, trust = hits.interpolate(triangles, values).T
     flat = out.view(-1)
     flat[hits.pixel] = torch.lerp(flat[hits.pixel], value, trust)
-
-
-def _ease(value: torch.Tensor, start: float, full: float) -> torch.Tensor:
-    part = ((value - start) / (full - start)).clamp(0, 1)
-    return part * part * (3 - 2 * part)

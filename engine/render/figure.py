@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from ..geometry import face_regions as regions
+from ..geometry.ease import ease
+from ..geometry.normals import vertex_normals
 from ..geometry.pose import head_pose
 from ..geometry.raster import rasterise
 from ..types import Identity, View
@@ -155,20 +157,17 @@ def _with_openings(skin: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def vertex_facing(points: torch.Tensor, triangles: torch.Tensor) -> torch.Tensor:
     """Cosine between each vertex' normal and the viewer: [B, V] for points [B, V, 3]; 1 = towards the camera."""
-    corner = points[:, triangles]
-    normal = torch.linalg.cross(corner[:, :, 1] - corner[:, :, 0], corner[:, :, 2] - corner[:, :, 0])
-    total = torch.zeros_like(points)
-    total.index_add_(1, triangles.reshape(-1), normal.repeat_interleave(3, dim=1))
+    total = vertex_normals(points, triangles)
     return -total[..., 2] / total.norm(dim=-1).clamp_min(1e-9)
 
 
 def _mesh_trust(points: torch.Tensor, neutral: torch.Tensor, skin: torch.Tensor) -> torch.Tensor:
     oval = neutral[list(regions.FACE_OVAL), :2]
-    inner = (torch.cdist(neutral[:468, :2], oval).amin(1) / 1.2).clamp(0, 1)
+    inner = ease(torch.cdist(neutral[:468, :2], oval).amin(1) / 1.2)
     sign = _front_sign(neutral, skin)
     facing = ((sign * vertex_facing(points[None, :468], skin)[0] - 0.08) / 0.25).clamp(0, 1)
     trust = torch.ones(478)
-    trust[:468] = inner * inner * (3 - 2 * inner) * facing
+    trust[:468] = inner * facing
     return trust
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from ..geometry import face_regions as regions
+from ..geometry.ease import ease
 from ..geometry.fill import pull_push, solve_smooth
 from ..geometry.pose import head_pose
 from ..geometry.raster import rasterise
@@ -202,8 +203,7 @@ def _body_weights(view, nodes, figure) -> torch.Tensor:
     top = float(points[regions.CHIN, 1]) + 0.5 * length
     rows = figure.any(1).nonzero()
     bottom = float(nodes[int(rows.max()), 0, 1]) if len(rows) else view.image.shape[0]
-    part = ((bottom - nodes[..., 1]) / max(bottom - top, 1.0)).clamp(0, 1)
-    return part * part * (3 - 2 * part)
+    return ease((bottom - nodes[..., 1]) / max(bottom - top, 1.0))
 
 
 def _contour_weights(points, nodes, size) -> torch.Tensor:

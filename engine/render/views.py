@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from ...models.face_topology import face_topology
 from ..geometry import face_regions as regions
+from ..geometry.ease import ease
 from ..geometry.pose import angles, head_pose, unpose
 from ..geometry.sampling import sample, sample_each
 from ..identity import MOST_ENLARGED, resting_controls
@@ -40,11 +41,12 @@ GAIN_LIMITS = (0.6, 1.6)
 BRIGHT = 0.7
 """Quantile of the skin's colours that is made equal in all views: the lit side of a face, not its shadow."""
 GRAZING, FACING = (0.40, 0.75), (0.20, 0.45)
-FILL_RADIUS_CM = 1.2
 """Cosine towards the camera between which skin counts as badly and as well seen: badly seen skin of the chosen view is
 filled from another view that sees it well ..."""
 FILL_DEGREES = (6.0, 20.0)
 """... as the head turns towards that view by this many degrees."""
+FILL_RADIUS_CM = 1.2
+"""Over which the border of what is filled is soft."""
 CANONICAL_HEIGHT = 17.0
 """cm from the hair line to the chin of the canonical face."""
 TURNED = (14.0, 28.0)
@@ -123,20 +125,21 @@ def build_side_views(identity: Identity, figure: Figure, scale: float) -> tuple[
     candidates += [(mirrored(view), HANDICAP_MIRRORED) for view in (primary, *others) if not view.covered]
     looks, sides = [looking(facing)], []
     for view, handicap in candidates:
-        own_size, own_facing = _pose(view, neutral)
+        pose = head_pose(view.points[None], neutral)
+        own_size, own_facing = pose[0][0], pose[1][0]
         look = looking(own_facing)
         if min(degrees_between(look, other) for other in looks) < LEAST_APART:
             continue
         enlarge = float(size / own_size) * scale
-        if enlarge > MOST_ENLARGED * scale:
+        if size / own_size > MOST_ENLARGED:
             continue
         looks.append(look)
         own = build_view_figure(view, neutral, enlarge)
         own = replace(own, source=_harmonised(figure, own))
-        difference = neutral - unpose(view.points[None], *head_pose(view.points[None], neutral))[0]
-        handicap += HANDICAP_EXPRESSION * max(0.0, _expression(neutral - difference) - _expression(neutral) - MISREAD)
+        shape = unpose(view.points[None], *pose)[0]
+        handicap += HANDICAP_EXPRESSION * max(0.0, _expression(shape) - _expression(neutral) - MISREAD)
         offset = figure.field.pivot[:2] - own.field.pivot[:2]
-        reshape = difference * size * scale
+        reshape = (neutral - shape) * size * scale
         fills, lacks = _better_seen(own, figure, neutral), _better_seen(figure, own, neutral)
         beside = _beside(own, fills), _beside(figure, lacks)
         apart = float(degrees_between(look, looks[0]))
@@ -223,14 +226,9 @@ def view_shares(
     apart = angle.new_tensor([side.apart for side in sides])
     return Shares(
         faded[:, 1:],
-        faded[:, :1] * _ease(apart - angle[:, 1:], *FILL_DEGREES),
-        faded[:, 1:] * _ease(apart - angle[:, :1], *FILL_DEGREES),
+        faded[:, :1] * ease(apart - angle[:, 1:], *FILL_DEGREES),
+        faded[:, 1:] * ease(apart - angle[:, :1], *FILL_DEGREES),
     )
-
-
-def _ease(value: torch.Tensor, start: float, full: float) -> torch.Tensor:
-    part = ((value - start) / (full - start)).clamp(0, 1)
-    return part * part * (3 - 2 * part)
 
 
 def cover_of(figure: Figure, side: SideView, source, own_source, shares) -> torch.Tensor:
@@ -242,7 +240,7 @@ def cover_of(figure: Figure, side: SideView, source, own_source, shares) -> torc
     whole, fills, lacks = (value[:, None, None] for value in shares)
     hair = fills * _on(side.figure, side.beside, own_source) - lacks * _on(figure, side.beside_primary, source)
     head = _on(figure, figure.field.head, source) * _on(side.figure, side.figure.field.head, own_source)
-    return (whole + hair).clamp(0, 1) * _ease(head, 0.5, 0.9)
+    return (whole + hair).clamp(0, 1) * ease(head, 0.5, 0.9)
 
 
 def _on(figure: Figure, values: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
@@ -291,8 +289,8 @@ def _facing(points: torch.Tensor) -> torch.Tensor:
 
 def _better_seen(figure: Figure, other: Figure, neutral: torch.Tensor) -> torch.Tensor:
     """How much of each point of the face `figure` sees well and `other` sees badly: float32 [478]."""
-    wanted = _ease(_facing(figure.landmarks), *FACING) * (1 - _ease(_facing(other.landmarks), *GRAZING))
-    wanted *= _ease(angles(other.facing[None])[0, 0].abs(), *TURNED)
+    wanted = ease(_facing(figure.landmarks), *FACING) * (1 - ease(_facing(other.landmarks), *GRAZING))
+    wanted *= ease(angles(other.facing[None])[0, 0].abs(), *TURNED)
     near = torch.exp(-(torch.cdist(neutral[:468], neutral[:468]) / FILL_RADIUS_CM).square())
     return F.pad(near @ wanted / near.sum(1), (0, 10))
 
